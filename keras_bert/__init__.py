@@ -1,0 +1,73 @@
+"""BERT for Keras 3, whole: from raw text to a served model.
+
+Layers, models and optimizers are imported at once, so that `keras.models.load_model` knows them; they need no
+TensorFlow. What works on strings (tokenizer, checkpoints, export) is imported at its first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from keras_bert import layers, models
+from keras_bert.config import BertConfig
+from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
+from keras_bert.models import (
+    backbone,
+    config_of,
+    labels_of,
+    masked_language_model,
+    pretrainer,
+    span_predictor,
+    text_classifier,
+    text_regressor,
+    token_classifier,
+)
+
+if TYPE_CHECKING:
+    from keras_bert.checkpoints import load_pretrained, save_pretrained
+    from keras_bert.export import export_saved_model
+    from keras_bert.text import WordPieceTokenizer, train_vocabulary
+
+# Name -> the module that is imported when the name is first used.
+_LAZY = {
+    "WordPieceTokenizer": "keras_bert.text",
+    "train_vocabulary": "keras_bert.text",
+    "load_pretrained": "keras_bert.checkpoints",
+    "save_pretrained": "keras_bert.checkpoints",
+    "export_saved_model": "keras_bert.export",
+}
+
+__all__ = [
+    "BertConfig",
+    "MLMHead",
+    "NSPHead",
+    "TokenAndPositionAndSegmentEmbedding",
+    "TransformerEncoder",
+    "WordPieceTokenizer",
+    "backbone",
+    "config_of",
+    "export_saved_model",
+    "labels_of",
+    "layers",
+    "load_pretrained",
+    "masked_language_model",
+    "models",
+    "pretrainer",
+    "save_pretrained",
+    "span_predictor",
+    "text_classifier",
+    "text_regressor",
+    "token_classifier",
+    "train_vocabulary",
+]
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

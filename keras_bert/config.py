@@ -1,0 +1,118 @@
+"""The one description of a BERT's shape that builders, checkpoints and recipes share."""
+
+import dataclasses
+
+# (num_layers, hidden_dim, num_heads) of the sizes published with the paper; intermediate_dim is 4 x hidden_dim.
+_SIZES = {
+    "tiny": (2, 128, 2),
+    "mini": (4, 256, 4),
+    "small": (4, 512, 8),
+    "medium": (8, 512, 8),
+    "base": (12, 768, 12),
+    "large": (24, 1024, 16),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class BertConfig:
+    """Shape and arithmetic of a BERT encoder.
+
+    The defaults are those of BERT Base, uncased (Devlin et al., 2018, https://arxiv.org/abs/1810.04805).
+
+    Args:
+        vocabulary_size: Number of tokens; the ids run from 0 to `vocabulary_size - 1`.
+        num_layers: Number of transformer encoder layers.
+        num_heads: Attention heads in each layer; divides `hidden_dim`.
+        hidden_dim: Width of a token's vector.
+        intermediate_dim: Width of the feed-forward layer between two `hidden_dim`.
+        max_sequence_length: Number of learned positions, so the most tokens a sequence can have.
+        num_segments: Number of learned segment embeddings.
+        dropout: Dropped share after the embeddings, the attention output and the feed-forward, in [0, 1).
+        attention_dropout: Dropped share of the attention weights, in [0, 1).
+        activation: `"gelu"` (exact, by the error function), `"gelu_tanh"` (its tanh approximation) or the name
+            of another Keras activation.
+        layer_norm_epsilon: Epsilon in every layer normalization.
+        initializer_range: Standard deviation of the truncated normal that kernels and embeddings start from.
+
+    Raises:
+        ValueError: If a field is out of its range, or `num_heads` doesn't divide `hidden_dim`.
+
+    Example:
+    >>> config = BertConfig.named("mini", vocabulary_size=8000)
+    >>> config.num_layers, config.hidden_dim, config.intermediate_dim
+    (4, 256, 1024)
+    """
+
+    vocabulary_size: int = 30522
+    num_layers: int = 12
+    num_heads: int = 12
+    hidden_dim: int = 768
+    intermediate_dim: int = 3072
+    max_sequence_length: int = 512
+    num_segments: int = 2
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    activation: str = "gelu"
+    layer_norm_epsilon: float = 1e-12
+    initializer_range: float = 0.02
+
+    def __post_init__(self):
+        for name in ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim",
+                     "max_sequence_length", "num_segments"):  # fmt: skip
+            check_positive_integer(name, getattr(self, name))
+        check_divides("num_heads", self.num_heads, "hidden_dim", self.hidden_dim)
+        for name in ("dropout", "attention_dropout"):
+            check_rate(name, getattr(self, name))
+        for name in ("layer_norm_epsilon", "initializer_range"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be greater than 0. Received: {name}={getattr(self, name)!r}.")
+
+    @classmethod
+    def named(cls, size, **overrides):
+        """Returns the config of a published size.
+
+        Args:
+            size: `"tiny"`, `"mini"`, `"small"`, `"medium"`, `"base"` or `"large"`.
+            **overrides: Fields that differ from that size, e.g. `vocabulary_size=8000`.
+
+        Returns:
+            A `BertConfig`.
+
+        Raises:
+            ValueError: If there is no such size.
+
+        Example:
+        >>> BertConfig.named("large").num_heads
+        16
+        """
+        if size not in _SIZES:
+            raise ValueError(f"`size` must be one of {', '.join(_SIZES)}. Received: size={size!r}.")
+        num_layers, hidden_dim, num_heads = _SIZES[size]
+        fields = {
+            "num_layers": num_layers,
+            "hidden_dim": hidden_dim,
+            "num_heads": num_heads,
+            "intermediate_dim": 4 * hidden_dim,
+        }
+        return cls(**{**fields, **overrides})
+
+
+def check_positive_integer(name, value):
+    """Raises a `ValueError` unless `value` is an integer of at least 1."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}.")
+
+
+def check_rate(name, value):
+    """Raises a `ValueError` unless `value` is a dropout rate in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {name}={value!r}.")
+
+
+def check_divides(divisor_name, divisor, name, value):
+    """Raises a `ValueError` unless `divisor` divides `value`."""
+    if value % divisor:
+        raise ValueError(
+            f"`{divisor_name}` must divide `{name}`. Received: {divisor_name}={divisor}, {name}={value}; "
+            f"the nearest {name} below is {value - value % divisor}."
+        )

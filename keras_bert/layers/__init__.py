@@ -1,0 +1,14 @@
+"""BERT's layers, in `keras.ops` only: they run on every Keras backend."""
+
+from keras_bert.layers.embedding import TokenAndPositionAndSegmentEmbedding
+from keras_bert.layers.encoder import TransformerEncoder
+from keras_bert.layers.heads import ClassificationHead, MLMHead, NSPHead, Pooler
+
+__all__ = [
+    "ClassificationHead",
+    "MLMHead",
+    "NSPHead",
+    "Pooler",
+    "TokenAndPositionAndSegmentEmbedding",
+    "TransformerEncoder",
+]

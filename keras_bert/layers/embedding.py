@@ -1,0 +1,143 @@
+"""The input of BERT: token, position and segment embeddings, summed."""
+
+import keras
+from keras import ops
+
+from keras_bert.config import check_positive_integer, check_rate
+from keras_bert.layers.initializer import truncated_normal
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
+    """Sums three learned embeddings, of tokens, positions and segments, then normalizes and drops.
+
+    Positions are derived from the mask and restart with each sequence that is packed into a row, so several
+    sequences in one row get the same vectors as each in a row of its own.
+
+    Args:
+        vocabulary_size: Number of tokens V.
+        hidden_dim: Width D of the vectors.
+        max_sequence_length: Number of learned positions: the most tokens that one sequence can have.
+        num_segments: Number of learned segments (2: sentence A and sentence B).
+        dropout: Dropped share of the output while training.
+        layer_norm_epsilon: Epsilon of the layer normalization.
+        initializer_range: Standard deviation of the truncated normal initializer.
+
+    Call arguments:
+        token_ids: Integers [B, T] in [0, V).
+        segment_ids: Integers [B, T] in [0, num_segments), or None for all 0.
+        padding_mask: Integers [B, T], or None for all 1: 0 for padding, k >= 1 for the k-th sequence of the row.
+        table_only: If True, the output is the token embedding table [V, D] instead, to which `MLMHead` ties its
+            output layer.
+
+    Returns:
+        Vectors [B, T, D].
+
+    Raises:
+        ValueError: If an argument is out of its range, or T is known and longer than `max_sequence_length` in rows
+            of one sequence.
+
+    Reference: Devlin et al., 2018, figure 2 (https://arxiv.org/abs/1810.04805).
+
+    Example:
+    >>> layer = TokenAndPositionAndSegmentEmbedding(vocabulary_size=29, hidden_dim=12, max_sequence_length=7)
+    >>> token_ids = np.array([[2, 9, 4, 3], [2, 8, 3, 0]])
+    >>> layer(token_ids, padding_mask=np.array([[1, 1, 1, 1], [1, 1, 1, 0]])).shape
+    (2, 4, 12)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        hidden_dim,
+        max_sequence_length=512,
+        num_segments=2,
+        dropout=0.1,
+        layer_norm_epsilon=1e-12,
+        initializer_range=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_positive_integer("vocabulary_size", vocabulary_size)
+        check_positive_integer("hidden_dim", hidden_dim)
+        check_positive_integer("max_sequence_length", max_sequence_length)
+        check_positive_integer("num_segments", num_segments)
+        check_rate("dropout", dropout)
+        self.vocabulary_size = vocabulary_size
+        self.hidden_dim = hidden_dim
+        self.max_sequence_length = max_sequence_length
+        self.num_segments = num_segments
+        self.dropout = dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.initializer_range = initializer_range
+
+        self.token_embedding = self._embedding(vocabulary_size, "token_embedding")
+        self.position_embedding = self._embedding(max_sequence_length, "position_embedding")
+        self.segment_embedding = self._embedding(num_segments, "segment_embedding")
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+        )
+        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def _embedding(self, num_rows, name):
+        """number of rows, name -> an embedding sublayer of width hidden_dim."""
+        return keras.layers.Embedding(
+            num_rows,
+            self.hidden_dim,
+            embeddings_initializer=truncated_normal(self.initializer_range),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, token_ids_shape, segment_ids_shape=None, padding_mask_shape=None):
+        for layer in (self.token_embedding, self.position_embedding, self.segment_embedding):
+            layer.build(token_ids_shape)
+        self.layer_norm.build((*token_ids_shape, self.hidden_dim))
+
+    def call(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
+        if table_only:
+            return ops.convert_to_tensor(self.token_embedding.embeddings)  # [V, D]
+        length = token_ids.shape[1]
+        if padding_mask is None:
+            if length is not None and length > self.max_sequence_length:
+                raise ValueError(
+                    f"A sequence has {length} tokens, more than the max_sequence_length={self.max_sequence_length} "
+                    "learned positions. Truncate the sequences, or split them into windows."
+                )
+            padding_mask = ops.ones_like(token_ids)
+        if segment_ids is None:
+            segment_ids = ops.zeros_like(token_ids)
+        vectors = (
+            self.token_embedding(token_ids)
+            + self.position_embedding(positions_in_sequence(padding_mask))
+            + self.segment_embedding(segment_ids)
+        )  # [B, T, D]
+        return self.embedding_dropout(self.layer_norm(vectors), training=training)
+
+    def compute_output_spec(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
+        shape = (self.vocabulary_size,) if table_only else token_ids.shape
+        dtype = self.variable_dtype if table_only else self.compute_dtype
+        return keras.KerasTensor((*shape, self.hidden_dim), dtype=dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "hidden_dim": self.hidden_dim,
+            "max_sequence_length": self.max_sequence_length,
+            "num_segments": self.num_segments,
+            "dropout": self.dropout,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "initializer_range": self.initializer_range,
+        }
+
+
+def positions_in_sequence(padding_mask):
+    """Numbers the tokens of each packed sequence from 0: mask [B, T] -> positions [B, T], int32.
+
+    A token's position is the number of earlier tokens of its own sequence.
+    """
+    index = ops.arange(ops.shape(padding_mask)[1], dtype="int32")
+    earlier = index[:, None] > index[None, :]  # [T, T]
+    same = padding_mask[:, :, None] == padding_mask[:, None, :]  # [B, T, T]
+    return ops.sum(ops.cast(ops.logical_and(same, earlier), "int32"), axis=-1)

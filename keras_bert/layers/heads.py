@@ -1,0 +1,255 @@
+"""What stands on top of the encoder: the pooler and the heads of pretraining and fine-tuning."""
+
+import keras
+from keras import ops
+
+from keras_bert.config import check_positive_integer, check_rate
+from keras_bert.layers.encoder import activation_named
+from keras_bert.layers.initializer import truncated_normal
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class Pooler(keras.layers.Layer):
+    """A dense layer with tanh on the vector of each sequence's first token, [CLS].
+
+    Args:
+        hidden_dim: Width D of the vectors.
+        initializer_range: Standard deviation of the truncated normal initializer.
+
+    Call arguments:
+        sequence_output: Vectors [B, T, D].
+        cls_positions: Integers [B, N], where the N sequences of a packed row start; or None for rows of one sequence.
+
+    Returns:
+        Vectors [B, N, D]; [B, D] without `cls_positions`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+    >>> pooler = Pooler(hidden_dim=12)
+    >>> pooler(np.zeros((3, 7, 12))).shape
+    (3, 12)
+    """
+
+    def __init__(self, hidden_dim, initializer_range=0.02, **kwargs):
+        super().__init__(**kwargs)
+        check_positive_integer("hidden_dim", hidden_dim)
+        self.hidden_dim = hidden_dim
+        self.initializer_range = initializer_range
+        self.dense = keras.layers.Dense(
+            hidden_dim,
+            activation="tanh",
+            kernel_initializer=truncated_normal(initializer_range),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+
+    def build(self, sequence_output_shape, cls_positions_shape=None):
+        self.dense.build((sequence_output_shape[0], sequence_output_shape[-1]))
+
+    def call(self, sequence_output, cls_positions=None):
+        if cls_positions is None:
+            return self.dense(sequence_output[:, 0])
+        return self.dense(tokens_at(sequence_output, cls_positions))
+
+    def compute_output_shape(self, sequence_output_shape, cls_positions_shape=None):
+        rows = sequence_output_shape[:1] if cls_positions_shape is None else cls_positions_shape
+        return (*rows, self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "initializer_range": self.initializer_range,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class MLMHead(keras.layers.Layer):
+    """Logits over the vocabulary at the masked positions, tied to the token embedding.
+
+    A dense layer, the activation, a layer normalization, then the product with the embedding table plus a bias.
+
+    Args:
+        vocabulary_size: Number of tokens V.
+        hidden_dim: Width D of the vectors.
+        activation: As in `TransformerEncoder`.
+        layer_norm_epsilon: Epsilon of the layer normalization.
+        initializer_range: Standard deviation of the truncated normal initializer.
+
+    Call arguments:
+        sequence_output: Vectors [B, T, D].
+        mask_positions: Integers [B, M]: the tokens to give logits for.
+        token_table: The token embedding table [V, D]: what `TokenAndPositionAndSegmentEmbedding` returns for
+            `table_only=True`.
+
+    Returns:
+        Logits [B, M, V], float32.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Reference: Devlin et al., 2018, section 3.1, task 1 (https://arxiv.org/abs/1810.04805).
+
+    Example:
+    >>> head = MLMHead(vocabulary_size=29, hidden_dim=12)
+    >>> head(np.zeros((3, 7, 12)), np.array([[1, 4], [2, 0], [5, 6]]), np.zeros((29, 12))).shape
+    (3, 2, 29)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        hidden_dim,
+        activation="gelu",
+        layer_norm_epsilon=1e-12,
+        initializer_range=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_positive_integer("vocabulary_size", vocabulary_size)
+        check_positive_integer("hidden_dim", hidden_dim)
+        self.vocabulary_size = vocabulary_size
+        self.hidden_dim = hidden_dim
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.initializer_range = initializer_range
+        self.dense = keras.layers.Dense(
+            hidden_dim,
+            activation=activation_named(activation),
+            kernel_initializer=truncated_normal(initializer_range),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+        )
+
+    def build(self, sequence_output_shape, mask_positions_shape, token_table_shape):
+        if tuple(token_table_shape) != (self.vocabulary_size, self.hidden_dim):
+            raise ValueError(
+                f"`token_table` must have shape (vocabulary_size, hidden_dim) = "
+                f"({self.vocabulary_size}, {self.hidden_dim}). Received: shape={tuple(token_table_shape)}."
+            )
+        shape = (*mask_positions_shape, self.hidden_dim)
+        self.dense.build(shape)
+        self.layer_norm.build(shape)
+        self.bias = self.add_weight(name="bias", shape=(self.vocabulary_size,), initializer="zeros")
+
+    def call(self, sequence_output, mask_positions, token_table):
+        hidden = self.layer_norm(self.dense(tokens_at(sequence_output, mask_positions)))  # [B, M, D]
+        logits = ops.matmul(hidden, ops.transpose(token_table))  # [B, M, V]
+        return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
+
+    def compute_output_spec(self, sequence_output, mask_positions, token_table):
+        return keras.KerasTensor((*mask_positions.shape, self.vocabulary_size), dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "hidden_dim": self.hidden_dim,
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "initializer_range": self.initializer_range,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class ClassificationHead(keras.layers.Layer):
+    """Dropout and a dense layer to float32 logits, over the last dimension.
+
+    Args:
+        num_classes: Number C of logits.
+        dropout: Dropped share of the input while training.
+        initializer_range: Standard deviation of the truncated normal initializer.
+        labels: The classes' names in the order of the logits, or None. They are kept with the model, so that what is
+            saved, loaded and exported can answer by name.
+
+    Call arguments:
+        inputs: Vectors [..., D].
+
+    Returns:
+        Logits [..., C], float32.
+
+    Raises:
+        ValueError: If an argument is out of its range, or there are not as many distinct labels as classes.
+
+    Example:
+    >>> head = ClassificationHead(num_classes=2, labels=["negative", "positive"])
+    >>> head(np.zeros((3, 12))).shape
+    (3, 2)
+    """
+
+    def __init__(self, num_classes, dropout=0.1, initializer_range=0.02, labels=None, **kwargs):
+        super().__init__(**kwargs)
+        check_positive_integer("num_classes", num_classes)
+        check_rate("dropout", dropout)
+        if labels is not None and (len(labels) != num_classes or len(set(labels)) != num_classes):
+            raise ValueError(
+                f"`labels` must be num_classes={num_classes} different names. Received: labels={list(labels)!r}."
+            )
+        self.num_classes = num_classes
+        self.dropout = dropout
+        self.initializer_range = initializer_range
+        self.labels = None if labels is None else tuple(labels)
+        self.head_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        # The logits are few: in float32 they cost nothing, and a bfloat16 logit has only 8 significant bits.
+        self.dense = keras.layers.Dense(
+            num_classes, kernel_initializer=truncated_normal(initializer_range), dtype="float32", name="dense"
+        )
+
+    def build(self, inputs_shape):
+        self.dense.build(inputs_shape)
+
+    def call(self, inputs, training=None):
+        return self.dense(self.head_dropout(inputs, training=training))
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor((*inputs.shape[:-1], self.num_classes), dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "dropout": self.dropout,
+            "initializer_range": self.initializer_range,
+            "labels": None if self.labels is None else list(self.labels),
+        }
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class NSPHead(ClassificationHead):
+    """Two logits for each pair of sentences: 0, B follows A; 1, B is from elsewhere.
+
+    Args:
+        initializer_range: Standard deviation of the truncated normal initializer.
+
+    Call arguments:
+        inputs: Pooled [CLS] vectors [..., D].
+
+    Returns:
+        Logits [..., 2], float32.
+
+    Reference: Devlin et al., 2018, section 3.1, task 2 (https://arxiv.org/abs/1810.04805).
+
+    Example:
+    >>> NSPHead()(np.zeros((3, 5, 12))).shape
+    (3, 5, 2)
+    """
+
+    def __init__(self, initializer_range=0.02, **kwargs):
+        super().__init__(num_classes=2, dropout=0.0, initializer_range=initializer_range, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        return {key: value for key, value in config.items() if key not in ("num_classes", "dropout", "labels")}
+
+
+def tokens_at(sequence_output, positions):
+    """vectors [B, T, D], positions [B, M] -> the vectors at those positions [B, M, D]."""
+    batch, length, width = ops.shape(sequence_output)
+    rows = ops.expand_dims(ops.arange(batch, dtype="int32") * length, axis=1)  # [B, 1]
+    flat = ops.reshape(sequence_output, (-1, width))  # [B * T, D]
+    return ops.take(flat, rows + ops.cast(positions, "int32"), axis=0)

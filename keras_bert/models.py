@@ -1,0 +1,301 @@
+"""BERT as functional Keras models: the encoder, pretraining and the four fine-tuning patterns.
+
+Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positions, N sequences in a row, C classes.
+"""
+
+import keras
+
+from keras_bert.config import BertConfig
+from keras_bert.layers import (
+    ClassificationHead,
+    MLMHead,
+    NSPHead,
+    Pooler,
+    TokenAndPositionAndSegmentEmbedding,
+    TransformerEncoder,
+)
+
+
+def backbone(config, name="backbone"):
+    """Builds the BERT encoder with random weights.
+
+    Args:
+        config: A `BertConfig`.
+        name: The model's name.
+
+    Returns:
+        A functional `keras.Model`. Inputs, a dict of int32 [B, T]: `token_ids`, `segment_ids` and `padding_mask`
+        (0 for padding, k >= 1 for the k-th sequence in the row). Outputs, a dict: `sequence_output` [B, T, D] and
+        `pooled_output` [B, D].
+
+    Raises:
+        ValueError: If `config` isn't a `BertConfig`.
+
+    Example:
+    >>> model = backbone(BertConfig.named("tiny", vocabulary_size=29))
+    >>> ids = np.array([[2, 9, 4, 3, 0]])
+    >>> output = model({"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": np.array([[1, 1, 1, 1, 0]])})
+    >>> output["sequence_output"].shape, output["pooled_output"].shape
+    ((1, 5, 128), (1, 128))
+    """
+    if not isinstance(config, BertConfig):
+        raise ValueError(
+            f'`config` must be a BertConfig, for example BertConfig.named("base"). Received: {config!r} '
+            f"of type {type(config).__name__}."
+        )
+    inputs = {
+        key: keras.Input((None,), dtype="int32", name=key) for key in ("token_ids", "segment_ids", "padding_mask")
+    }
+    hidden_states = TokenAndPositionAndSegmentEmbedding(
+        vocabulary_size=config.vocabulary_size,
+        hidden_dim=config.hidden_dim,
+        max_sequence_length=config.max_sequence_length,
+        num_segments=config.num_segments,
+        dropout=config.dropout,
+        layer_norm_epsilon=config.layer_norm_epsilon,
+        initializer_range=config.initializer_range,
+        name="embedding",
+    )(inputs["token_ids"], segment_ids=inputs["segment_ids"], padding_mask=inputs["padding_mask"])
+    for i in range(config.num_layers):
+        hidden_states = TransformerEncoder(
+            hidden_dim=config.hidden_dim,
+            num_heads=config.num_heads,
+            intermediate_dim=config.intermediate_dim,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            activation=config.activation,
+            layer_norm_epsilon=config.layer_norm_epsilon,
+            initializer_range=config.initializer_range,
+            name=f"encoder_{i}",
+        )(hidden_states, padding_mask=inputs["padding_mask"])  # [B, T, D]
+    pooled_output = Pooler(config.hidden_dim, config.initializer_range, name="pooler")(hidden_states)  # [B, D]
+    outputs = {"sequence_output": hidden_states, "pooled_output": pooled_output}
+    return keras.Model(inputs, outputs, name=name)
+
+
+def config_of(model):
+    """Reads the `BertConfig` of any model of this library off its layers.
+
+    Args:
+        model: A backbone, or a model that was built on one.
+
+    Returns:
+        A `BertConfig`.
+
+    Raises:
+        ValueError: If the model has no BERT encoder.
+
+    Example:
+    >>> config_of(backbone(BertConfig.named("tiny"))).num_heads
+    2
+    """
+    embedding = _encoder_part(model, "embedding")
+    encoders = [layer for layer in model.layers if isinstance(layer, TransformerEncoder)]
+    return BertConfig(
+        vocabulary_size=embedding.vocabulary_size,
+        num_layers=len(encoders),
+        num_heads=encoders[0].num_heads,
+        hidden_dim=embedding.hidden_dim,
+        intermediate_dim=encoders[0].intermediate_dim,
+        max_sequence_length=embedding.max_sequence_length,
+        num_segments=embedding.num_segments,
+        dropout=embedding.dropout,
+        attention_dropout=encoders[0].attention_dropout,
+        activation=encoders[0].activation,
+        layer_norm_epsilon=embedding.layer_norm_epsilon,
+        initializer_range=embedding.initializer_range,
+    )
+
+
+def labels_of(model):
+    """Reads the names of a classifier's classes.
+
+    Args:
+        model: Any model of this library.
+
+    Returns:
+        A tuple of C strings, or None where the model has no head with labels.
+
+    Example:
+    >>> labels_of(text_classifier(backbone(BertConfig.named("tiny")), num_classes=2, labels=["no", "yes"]))
+    ('no', 'yes')
+    """
+    heads = [layer for layer in model.layers if isinstance(layer, ClassificationHead)]
+    return heads[0].labels if heads else None
+
+
+def pretrainer(backbone):
+    """Puts both pretraining heads on a backbone: masked words and next sentence.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+
+    Returns:
+        A functional `keras.Model`. Inputs: the backbone's, `mask_positions` [B, M] and `cls_positions` [B, N], int32.
+        Outputs, a dict of float32 logits: `mlm` [B, M, V] and `nsp` [B, N, 2].
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone.
+
+    Example:
+    >>> model = pretrainer(backbone(BertConfig.named("tiny", vocabulary_size=29)))
+    >>> [tuple(model.output[key].shape) for key in ("mlm", "nsp")]
+    [(None, None, 29), (None, None, 2)]
+    """
+    initializer_range = _encoder_part(backbone, "embedding").initializer_range
+    cls_positions = keras.Input((None,), dtype="int32", name="cls_positions")
+    mlm_inputs, mlm_logits = _masked_words(backbone)
+    pooled = _encoder_part(backbone, "pooler")(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
+    outputs = {"mlm": mlm_logits, "nsp": NSPHead(initializer_range, name="nsp")(pooled)}
+    return keras.Model({**mlm_inputs, "cls_positions": cls_positions}, outputs, name="pretrainer")
+
+
+def masked_language_model(backbone):
+    """Puts the masked-word head alone on a backbone.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+
+    Returns:
+        A functional `keras.Model`. Inputs: the backbone's and `mask_positions` [B, M], int32. Output: a dict with the
+        float32 logits `mlm` [B, M, V].
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone.
+
+    Example:
+    >>> model = masked_language_model(backbone(BertConfig.named("tiny", vocabulary_size=29)))
+    >>> tuple(model.output["mlm"].shape)
+    (None, None, 29)
+    """
+    inputs, logits = _masked_words(backbone)
+    return keras.Model(inputs, {"mlm": logits}, name="masked_language_model")
+
+
+def _masked_words(backbone):
+    """backbone -> inputs with mask_positions [B, M], logits [B, M, V]."""
+    config = config_of(backbone)
+    inputs = {**backbone.input, "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions")}
+    token_table = _encoder_part(backbone, "embedding")(inputs["token_ids"], table_only=True)  # [V, D]
+    head = MLMHead(
+        vocabulary_size=config.vocabulary_size,
+        hidden_dim=config.hidden_dim,
+        activation=config.activation,
+        layer_norm_epsilon=config.layer_norm_epsilon,
+        initializer_range=config.initializer_range,
+        name="mlm",
+    )
+    return inputs, head(backbone.output["sequence_output"], inputs["mask_positions"], token_table)
+
+
+def text_classifier(backbone, num_classes, labels=None, dropout=None):
+    """Puts a classifier of whole texts, or pairs of texts, on a backbone.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+        num_classes: Number C of classes.
+        labels: Names of the classes in the order of the logits; kept with the model.
+        dropout: Dropped share of the pooled output while training; None: as in the backbone.
+
+    Returns:
+        A functional `keras.Model` with the backbone's inputs. Output: logits [B, C], float32.
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone, or the labels aren't `num_classes` different names.
+
+    Example:
+    >>> model = text_classifier(backbone(BertConfig.named("tiny")), num_classes=3)
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    """
+    head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
+    return keras.Model(backbone.input, head(backbone.output["pooled_output"]), name="text_classifier")
+
+
+def text_regressor(backbone, dropout=None):
+    """Puts a regressor of whole texts, or pairs of texts, on a backbone.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+        dropout: As in `text_classifier`.
+
+    Returns:
+        A functional `keras.Model` with the backbone's inputs. Output: a score [B, 1], float32.
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone.
+
+    Example:
+    >>> text_regressor(backbone(BertConfig.named("tiny"))).compile("adam", "mse")
+    """
+    head = _classification_head(backbone, 1, None, dropout, "regressor")
+    return keras.Model(backbone.input, head(backbone.output["pooled_output"]), name="text_regressor")
+
+
+def token_classifier(backbone, num_classes, labels=None, dropout=None):
+    """Puts a classifier of every token on a backbone, for entities or parts of speech.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+        num_classes: Number C of tags.
+        labels: Names of the tags in the order of the logits; kept with the model.
+        dropout: Dropped share of the sequence output while training; None: as in the backbone.
+
+    Returns:
+        A functional `keras.Model` with the backbone's inputs. Output: logits [B, T, C], float32.
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone, or the labels aren't `num_classes` different names.
+
+    Example:
+    >>> model = token_classifier(backbone(BertConfig.named("tiny")), num_classes=3, labels=["O", "B-PER", "I-PER"])
+    >>> tuple(model.output.shape)
+    (None, None, 3)
+    """
+    head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
+    return keras.Model(backbone.input, head(backbone.output["sequence_output"]), name="token_classifier")
+
+
+def span_predictor(backbone):
+    """Puts the head of question answering on a backbone: where an answer starts and where it ends.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+
+    Returns:
+        A functional `keras.Model` with the backbone's inputs. Outputs, a dict of logits [B, T], float32:
+        `start_logits` and `end_logits`, padding included.
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone.
+
+    Example:
+    >>> sorted(span_predictor(backbone(BertConfig.named("tiny"))).output)
+    ['end_logits', 'start_logits']
+    """
+    head = _classification_head(backbone, 2, None, 0.0, "span")
+    logits = head(backbone.output["sequence_output"])  # [B, T, 2]
+    outputs = {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+    return keras.Model(backbone.input, outputs, name="span_predictor")
+
+
+def _classification_head(backbone, num_classes, labels, dropout, name):
+    """backbone and the head's arguments -> a ClassificationHead."""
+    embedding = _encoder_part(backbone, "embedding")
+    return ClassificationHead(
+        num_classes=num_classes,
+        dropout=embedding.dropout if dropout is None else dropout,
+        initializer_range=embedding.initializer_range,
+        labels=labels,
+        name=name,
+    )
+
+
+def _encoder_part(model, name):
+    """model, "embedding" or "pooler" -> that layer of its encoder."""
+    for layer in getattr(model, "layers", ()):
+        if layer.name == name:
+            return layer
+    raise ValueError(
+        f"Expected a BERT model of this library, from keras_bert.backbone or keras_bert.load_pretrained, "
+        f"with a layer named {name!r}. Received: {model!r}."
+    )
