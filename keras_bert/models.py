@@ -35,7 +35,7 @@ def backbone(config, name="backbone"):
     >>> model = backbone(BertConfig.named("tiny", vocabulary_size=29))
     >>> ids = np.array([[2, 9, 4, 3, 0]])
     >>> output = model({"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": np.array([[1, 1, 1, 1, 0]])})
-    >>> output["sequence_output"].shape, output["pooled_output"].shape
+    >>> tuple(output["sequence_output"].shape), tuple(output["pooled_output"].shape)
     ((1, 5, 128), (1, 128))
     """
     if not isinstance(config, BertConfig):

@@ -42,7 +42,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
     Example:
     >>> layer = TokenAndPositionAndSegmentEmbedding(vocabulary_size=29, hidden_dim=12, max_sequence_length=7)
     >>> token_ids = np.array([[2, 9, 4, 3], [2, 8, 3, 0]])
-    >>> layer(token_ids, padding_mask=np.array([[1, 1, 1, 1], [1, 1, 1, 0]])).shape
+    >>> tuple(layer(token_ids, padding_mask=np.array([[1, 1, 1, 1], [1, 1, 1, 0]])).shape)
     (2, 4, 12)
     """
 

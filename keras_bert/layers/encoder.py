@@ -54,7 +54,7 @@ class TransformerEncoder(keras.layers.Layer):
 
     Example:
     >>> layer = TransformerEncoder(hidden_dim=12, num_heads=4, intermediate_dim=37)
-    >>> layer(np.zeros((3, 7, 12)), padding_mask=np.ones((3, 7), "int32")).shape
+    >>> tuple(layer(np.zeros((3, 7, 12)), padding_mask=np.ones((3, 7), "int32")).shape)
     (3, 7, 12)
     """
 

@@ -28,7 +28,7 @@ class Pooler(keras.layers.Layer):
 
     Example:
     >>> pooler = Pooler(hidden_dim=12)
-    >>> pooler(np.zeros((3, 7, 12))).shape
+    >>> tuple(pooler(np.zeros((3, 7, 12))).shape)
     (3, 12)
     """
 
@@ -94,7 +94,7 @@ class MLMHead(keras.layers.Layer):
 
     Example:
     >>> head = MLMHead(vocabulary_size=29, hidden_dim=12)
-    >>> head(np.zeros((3, 7, 12)), np.array([[1, 4], [2, 0], [5, 6]]), np.zeros((29, 12))).shape
+    >>> tuple(head(np.zeros((3, 7, 12)), np.array([[1, 4], [2, 0], [5, 6]]), np.zeros((29, 12))).shape)
     (3, 2, 29)
     """
 
@@ -178,7 +178,7 @@ class ClassificationHead(keras.layers.Layer):
 
     Example:
     >>> head = ClassificationHead(num_classes=2, labels=["negative", "positive"])
-    >>> head(np.zeros((3, 12))).shape
+    >>> tuple(head(np.zeros((3, 12))).shape)
     (3, 2)
     """
 
@@ -235,7 +235,7 @@ class NSPHead(ClassificationHead):
     Reference: Devlin et al., 2018, section 3.1, task 2 (https://arxiv.org/abs/1810.04805).
 
     Example:
-    >>> NSPHead()(np.zeros((3, 5, 12))).shape
+    >>> tuple(NSPHead()(np.zeros((3, 5, 12))).shape)
     (3, 5, 2)
     """
 
