@@ -1,0 +1,379 @@
+"""WordPiece tokenization in the TensorFlow graph, with the ids and offsets of BERT's reference tokenizers."""
+
+import json
+import os
+import pathlib
+import types
+
+import tensorflow as tf
+import tensorflow_text
+import tokenizers
+
+from keras_bert.text.normalization import (
+    FIRST_SPECIAL,
+    MAX_WORD_LENGTH,
+    PRIVATE,
+    SPECIAL_TOKENS,
+    Normalization,
+    row_of_each,
+    token_aliases,
+)
+from keras_bert.text.vocabulary import check_vocabulary, read_vocabulary, write_text, write_vocabulary
+
+
+class WordPieceTokenizer:
+    """Splits strings into WordPiece tokens and gives their ids, all in the TensorFlow graph.
+
+    Ids and offsets are those of Hugging Face's `tokenizers.BertWordPieceTokenizer` and of the original BERT. It works on Python
+    strings and on string tensors, eagerly, in `tf.data` and in a `tf.function`, and a SavedModel that calls it needs only
+    tensorflow and tensorflow-text to run. No [CLS] or [SEP] is added: packing does that.
+
+    Invalid UTF-8 is dropped; an empty or blank string gives no tokens; words over 100 characters are one [UNK].
+
+    Args:
+        vocabulary: tokens in order of their ids, or a mapping from each token to its id; [PAD], [UNK], [CLS], [SEP] and [MASK] are
+            among them. Tokens that continue a word begin with "##".
+        lowercase: whether to lower-case.
+        strip_accents: whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes Hangul syllables
+            apart: give False for Korean.
+
+    Raises:
+        ValueError: if special tokens are missing, tokens are empty or there twice, or ids have gaps.
+        TypeError: if something is of another type.
+
+    Source:
+        Devlin et al., BERT, 2018 (https://arxiv.org/abs/1810.04805); Song et al., Fast WordPiece Tokenization, 2021.
+
+    Example:
+        >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "em", "##bed", "##ding", "##s", "."])
+        >>> tokenizer.tokens("Embeddings.")
+        ['em', '##bed', '##ding', '##s', '.']
+        >>> tokenizer(["Embeddings.", "", "Bed"]).to_list()
+        [[5, 6, 7, 8, 9], [], [1]]
+    """
+
+    def __init__(self, vocabulary, lowercase=True, strip_accents=None):
+        if not isinstance(lowercase, bool):
+            raise TypeError(f"lowercase must be True or False, but {lowercase!r} came.")
+        if not (strip_accents is None or isinstance(strip_accents, bool)):
+            raise TypeError(f"strip_accents must be True, False or None (as lowercase), but {strip_accents!r} came.")
+        tokens = _in_order(vocabulary)
+        check_vocabulary(tokens)
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self._tokens = tuple(tokens)
+        self._ids = types.MappingProxyType({token: i for i, token in enumerate(tokens)})
+        self._normalize = Normalization(lowercase, lowercase if strip_accents is None else strip_accents)
+        spelled = _spelled(tokens)
+        with tf.init_scope(), tf.device("CPU:0"):
+            self._wordpiece = tensorflow_text.FastWordpieceTokenizer(
+                spelled,
+                max_bytes_per_word=4 * MAX_WORD_LENGTH,  # the normalization counts codepoints; UTF-8 has 4 bytes for one at most
+                token_out_type=tf.int32,
+                unknown_token=spelled[self.unknown_id],
+            )
+        signature = [tf.TensorSpec([None], tf.string)]
+        self._functions = {
+            (method, keep): tf.function(
+                lambda texts, method=method, keep=keep: method(texts, keep), input_signature=signature, autograph=False
+            )
+            for method in (self._tokenize, self._tokenize_with_offsets)
+            for keep in (False, True)
+        }
+
+    @classmethod
+    def load(cls, path, lowercase=None, strip_accents=None):
+        """Loads a tokenizer from Hugging Face's files, or from a bare vocab.txt.
+
+        Args:
+            path: a directory with vocab.txt or tokenizer.json, or such a file itself.
+            lowercase: whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if neither is there,
+                True unless a token (special ones aside) has a capital letter.
+            strip_accents: whether to drop accents; None: as these files say; if neither is there, as `lowercase`.
+
+        Returns:
+            A `WordPieceTokenizer`.
+
+        Raises:
+            ValueError: if there is no vocabulary, it is broken, or its settings are not BERT's.
+
+        Example:
+            >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
+            >>> WordPieceTokenizer(tokens, strip_accents=False).save("/tmp/keras_bert_tokenizer")
+            >>> WordPieceTokenizer.load("/tmp/keras_bert_tokenizer")
+            WordPieceTokenizer(6 tokens, lowercase=True, strip_accents=False)
+        """
+        path = pathlib.Path(path)
+        if path.is_dir():
+            directory, file = path, path / "vocab.txt"
+            if not file.exists():
+                file = path / "tokenizer.json"
+            if not file.exists():
+                raise ValueError(f"The directory '{path}' holds neither vocab.txt nor tokenizer.json. Is it a BERT checkpoint?")
+        else:
+            directory, file = path.parent, path
+            if not file.exists():
+                raise ValueError(f"'{path}' doesn't exist. Give a directory with vocab.txt, or the file itself.")
+        settings = _settings(directory)
+        if file.suffix == ".json":
+            tokens = _in_order(_read_json(file).get("model", {}).get("vocab") or {})
+            check_vocabulary(tokens, f"The vocabulary in '{file}'")
+        else:
+            tokens = read_vocabulary(file)
+        if lowercase is None:
+            lowercase = settings.get("lowercase")
+        if lowercase is None:
+            lowercase = all(t.lower() == t for t in tokens if not (t.startswith("[") and t.endswith("]")))
+        return cls(tokens, lowercase, settings.get("strip_accents") if strip_accents is None else strip_accents)
+
+    def save(self, directory):
+        """Saves in Hugging Face's layout: vocab.txt and tokenizer_config.json, which transformers' AutoTokenizer loads.
+
+        Args:
+            directory: made if it is missing. A tokenizer.json in it is replaced too, because transformers would go by it.
+
+        Raises:
+            ValueError: if `directory` can't be one.
+        """
+        directory = pathlib.Path(directory)
+        if directory.exists() and not directory.is_dir():
+            raise ValueError(f"'{directory}' is a file; a tokenizer is saved in a directory. Give another name.")
+        directory.mkdir(parents=True, exist_ok=True)
+        write_vocabulary(self._tokens, directory / "vocab.txt")
+        config = {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.lowercase,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": True,
+        } | {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
+        write_text(json.dumps(config, indent=2) + "\n", directory / "tokenizer_config.json")
+        if (directory / "tokenizer.json").exists():
+            same = tokenizers.BertWordPieceTokenizer(
+                dict(self._ids), lowercase=self.lowercase, strip_accents=self.strip_accents
+            )
+            write_text(same.to_str(pretty=True) + "\n", directory / "tokenizer.json")
+
+    def __call__(self, texts, keep_special_tokens=False):
+        """Gives the ids of texts.
+
+        Args:
+            texts: strings: a list, a string tensor [B], or one string.
+            keep_special_tokens: whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are plain text
+                (brackets and a word), so that what users type can't forge them. `tokenizers` keeps them unless its
+                `encode_special_tokens` is set.
+
+        Returns:
+            Ragged int32 [B, (T)]; for one string, int32 [T].
+
+        Raises:
+            TypeError: if `texts` aren't strings.
+            ValueError: if `texts` have more than one axis.
+        """
+        texts, one = _as_batch(texts)
+        ids, splits = self._functions[self._tokenize, keep_special_tokens](texts)
+        return ids if one else tf.RaggedTensor.from_row_splits(ids, splits, validate=False)
+
+    def tokenize_with_offsets(self, texts, keep_special_tokens=False):
+        """Gives the ids of texts and where each token stands in the raw text.
+
+        Args:
+            texts: strings: a list, a string tensor [B], or one string.
+            keep_special_tokens: as in `__call__`.
+
+        Returns:
+            `ids`, `starts` and `ends`, each ragged int32 [B, (T)] (for one string, int32 [T]): a token's first codepoint, and one
+            past its last, so that in Python `text[start:end]` is what the token was made from.
+
+        Raises:
+            TypeError: if `texts` aren't strings.
+            ValueError: if `texts` have more than one axis.
+
+        Example:
+            >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s"])
+            >>> ids, starts, ends = tokenizer.tokenize_with_offsets("Two Cafés")
+            >>> ids.numpy().tolist(), starts.numpy().tolist(), ends.numpy().tolist()
+            ([1, 5, 6], [0, 4, 8], [3, 8, 9])
+        """
+        texts, one = _as_batch(texts)
+        *values, splits = self._functions[self._tokenize_with_offsets, keep_special_tokens](texts)
+        return tuple(v if one else tf.RaggedTensor.from_row_splits(v, splits, validate=False) for v in values)
+
+    def _tokenize(self, texts, keep_special_tokens):
+        """string [B] -> ids [sum of T], splits [B + 1]."""
+        normalized, _ = self._normalize(texts, keep_special_tokens)
+        ids = self._wordpiece.tokenize(normalized)
+        return ids.values, ids.row_splits
+
+    def _tokenize_with_offsets(self, texts, keep_special_tokens):
+        """string [B] -> ids, starts, ends [sum of T], splits [B + 1]."""
+        normalized, (begins, ends, row_begins) = self._normalize(texts, keep_special_tokens)
+        ids, first, last = self._wordpiece.tokenize_with_offsets(normalized)  # in bytes of the normalized row
+        row = row_of_each(tf.cast(ids.row_splits, tf.int32))  # [sum of T]
+        # All rows as one run of bytes, each byte with the number of the codepoint it belongs to.
+        all_bytes = tf.io.decode_raw(tf.strings.reduce_join(normalized), tf.uint8)
+        number = tf.cumsum(tf.cast(tf.bitwise.bitwise_and(all_bytes, 0xC0) != 0x80, tf.int32)) - 1
+        byte_begins = tf.gather(tf.cumsum(tf.strings.length(normalized), exclusive=True), row)
+        codepoint_begins = tf.gather(tf.cumsum(tf.strings.length(normalized, unit="UTF8_CHAR"), exclusive=True), row)
+        first = tf.gather(number, byte_begins + tf.cast(first.values, tf.int32)) - codepoint_begins
+        last = tf.gather(number, byte_begins + tf.cast(last.values, tf.int32) - 1) - codepoint_begins
+        # In rows that were passed through, codepoints are where they were.
+        row_begins = tf.gather(row_begins, row)
+        rewritten = row_begins >= 0
+        begins, ends = tf.concat([begins, [0]], 0), tf.concat([ends, [0]], 0)
+        starts = tf.where(rewritten, tf.gather(begins, tf.where(rewritten, row_begins + first, 0)), first)
+        ends = tf.where(rewritten, tf.gather(ends, tf.where(rewritten, row_begins + last, 0)), last + 1)
+        return ids.values, starts, ends, ids.row_splits
+
+    def tokens(self, text, keep_special_tokens=False):
+        """Gives the tokens of one text: str -> list of str.
+
+        Args:
+            text: a string.
+            keep_special_tokens: as in `__call__`.
+
+        Returns:
+            List of str.
+
+        Raises:
+            TypeError: if `text` isn't one string.
+        """
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"tokens takes one string, but {type(text).__name__} came. For several, call the tokenizer.")
+        return [self._tokens[i] for i in self(text, keep_special_tokens).numpy()]
+
+    def detokenize(self, ids):
+        """Puts tokens together again: pieces into words, words with a space between them.
+
+        Args:
+            ids: integers: [T], or [B, T], or ragged [B, (T)], as a list, an array or an eager tensor.
+
+        Returns:
+            A str, or a list of B str. Punctuation stays apart, special tokens stay: tokenized again, they give the same ids.
+
+        Raises:
+            ValueError: if an id isn't in the vocabulary.
+
+        Example:
+            >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s", "."])
+            >>> tokenizer.detokenize([5, 6, 7])
+            'cafes .'
+        """
+        if isinstance(ids, tf.RaggedTensor):
+            ids = ids.to_list()
+        elif hasattr(ids, "numpy"):
+            ids = ids.numpy()
+        if len(ids) and hasattr(ids[0], "__len__"):
+            return [self.detokenize(row) for row in ids]
+        tokens = [self.id_to_token(i) for i in ids]
+        return " ".join(tokens).replace(" ##", "")
+
+    @property
+    def vocabulary(self):
+        """The tokens and their ids: a read-only mapping {str: int}; a word that isn't in it raises a KeyError."""
+        return self._ids
+
+    @property
+    def vocabulary_size(self):
+        """The number of tokens: int."""
+        return len(self._tokens)
+
+    padding_id = property(lambda self: self._ids["[PAD]"], doc="The id of [PAD]: int.")
+    unknown_id = property(lambda self: self._ids["[UNK]"], doc="The id of [UNK]: int.")
+    cls_id = property(lambda self: self._ids["[CLS]"], doc="The id of [CLS]: int.")
+    sep_id = property(lambda self: self._ids["[SEP]"], doc="The id of [SEP]: int.")
+    mask_id = property(lambda self: self._ids["[MASK]"], doc="The id of [MASK]: int.")
+
+    def token_to_id(self, token):
+        """Gives a token's id: str -> int. Raises a KeyError if it isn't in the vocabulary."""
+        return self._ids[token]
+
+    def id_to_token(self, id):
+        """Gives an id's token: int -> str. Raises a ValueError if there is no such id."""
+        if not 0 <= int(id) < len(self._tokens):
+            raise ValueError(f"There is no id {id}: the vocabulary has {len(self._tokens)} tokens, from 0 on.")
+        return self._tokens[int(id)]
+
+    def __repr__(self):
+        return f"WordPieceTokenizer({len(self._tokens)} tokens, lowercase={self.lowercase}, strip_accents={self.strip_accents})"
+
+
+def _in_order(vocabulary):
+    """Puts tokens in order of their ids: list of str or {str: int} -> list of str."""
+    if isinstance(vocabulary, (str, bytes, os.PathLike)):
+        raise TypeError(f"vocabulary is {vocabulary!r:.80}; a list of tokens was expected. For a file: WordPieceTokenizer.load(path).")
+    if not hasattr(vocabulary, "keys"):
+        return list(vocabulary)
+    tokens = sorted(vocabulary, key=vocabulary.get)
+    gaps = [(token, i) for i, token in enumerate(tokens) if vocabulary[token] != i]
+    if gaps:
+        token, i = gaps[0]
+        raise ValueError(f"vocabulary gives {token!r} the id {vocabulary[token]} where {i} was expected: ids must be 0, 1, 2 ...")
+    return tokens
+
+
+def _spelled(tokens):
+    """Spells tokens as they occur in normalized text, and those that never can so that they don't: list -> list of str."""
+    aliases = str.maketrans(token_aliases())
+    special = {token: chr(FIRST_SPECIAL + i) for i, token in enumerate(SPECIAL_TOKENS)}
+    spelled = []
+    for i, token in enumerate(tokens):
+        never = len(token) > MAX_WORD_LENGTH + len("##") or len(token.split()) != 1 or token != token.strip()
+        if never or any(ord(c) in PRIVATE for c in token if c > "\uffff"):
+            token = f"[\0{i}]"  # a word with brackets is no word
+        spelled.append(special.get(token) or (token if token.isascii() else token.translate(aliases)))
+    return spelled
+
+
+def _settings(directory):
+    """What the files beside a vocabulary say: directory -> {"lowercase": bool or None, "strip_accents": bool or None} or {}."""
+    config, whole = directory / "tokenizer_config.json", directory / "tokenizer.json"
+    settings = {}
+    if whole.exists():
+        content = _read_json(whole)
+        model, normalizer = content.get("model") or {}, content.get("normalizer") or {}
+        if model.get("type") not in (None, "WordPiece") or normalizer.get("type") not in (None, "BertNormalizer"):
+            raise ValueError(
+                f"'{whole}' is a {model.get('type')} tokenizer with {normalizer.get('type')}; BERT's has WordPiece with "
+                "BertNormalizer. This checkpoint needs its own tokenizer."
+            )
+        settings = {"lowercase": normalizer.get("lowercase"), "strip_accents": normalizer.get("strip_accents")}
+        _expect(whole, normalizer, "handle_chinese_chars")
+    if config.exists():
+        content = _read_json(config)
+        _expect(config, content, "tokenize_chinese_chars")
+        names = {"lowercase": "do_lower_case", "strip_accents": "strip_accents"}
+        settings |= {name: content[key] for name, key in names.items() if key in content}
+        for name, key in names.items():
+            if settings.get(name) not in (None, True, False):
+                raise ValueError(f"'{config}' has {key}={settings[name]!r}; true, false or null was expected.")
+    return settings
+
+
+def _expect(file, content, key):
+    """Raises a ValueError if Chinese characters aren't to be isolated: BERT always does."""
+    if content.get(key, True) is False:
+        raise ValueError(f"'{file}' has {key}=false; BERT isolates Chinese characters, and this tokenizer always does.")
+
+
+def _read_json(file):
+    """Reads a JSON object: path -> dict."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"'{file}' isn't JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"'{file}' holds a {type(content).__name__}; a JSON object was expected.")
+    return content
+
+
+def _as_batch(texts):
+    """Makes a batch: strings -> string tensor [B], whether one string came."""
+    try:
+        texts = tf.convert_to_tensor(texts, dtype=tf.string)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"texts must be strings: a list of str, a string tensor or one str; {type(texts).__name__} came ({texts!r:.80})."
+        ) from error
+    if texts.shape.rank is None or texts.shape.rank > 1:
+        raise ValueError(f"texts must be one string or have one axis, [B], but came as {texts.shape}; reshape them to [-1].")
+    return (tf.reshape(texts, [1]), True) if texts.shape.rank == 0 else (texts, False)

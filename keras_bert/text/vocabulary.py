@@ -1,0 +1,246 @@
+"""Vocabularies: checking, reading, writing and training the list of tokens in vocab.txt."""
+
+import collections
+import itertools
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
+
+
+def check_vocabulary(tokens, source="the vocabulary"):
+    """Raises a ValueError if tokens are missing, empty or there twice: (list of str, str) -> None.
+
+    Lines are counted from 1, as editors do: the token with id 0 is on line 1.
+    """
+    strange = [token for token in tokens if not isinstance(token, str)]
+    if strange:
+        raise TypeError(f"{source} holds {strange[0]!r} of type {type(strange[0]).__name__}; tokens must be str.")
+    empty = [str(line) for line, token in enumerate(tokens, 1) if token == ""]
+    if empty:
+        raise ValueError(
+            f"{source} has no token on line {_some(empty)}; ids are line numbers, so an empty line would take one. "
+            "Remove empty lines at the end; put a token such as [unused1] on others."
+        )
+    missing = [token for token in SPECIAL_TOKENS if token not in set(tokens)]
+    if missing:
+        raise ValueError(
+            f"{source} ({len(tokens)} tokens) lacks {', '.join(missing)}; BERT needs {', '.join(SPECIAL_TOKENS)}, a line each. "
+            "Is it a BERT vocabulary, a token a line?"
+        )
+    lines = collections.defaultdict(list)
+    for line, token in enumerate(tokens, 1):
+        lines[token].append(line)
+    twice = [f"{token!r} (lines {', '.join(map(str, at))})" for token, at in lines.items() if len(at) > 1]
+    if twice:
+        raise ValueError(f"{source} has tokens more than once: {_some(twice)}; each token needs one id. Rename all but one.")
+
+
+def read_vocabulary(path):
+    """Reads a vocab.txt: a token a line, its id the line's number, counted from 0.
+
+    Only the line's end is taken off (as transformers does), so that tokens which are white space survive.
+
+    Args:
+        path: the file.
+
+    Returns:
+        List of str, checked.
+
+    Raises:
+        ValueError: if the file is missing, isn't UTF-8, or isn't a vocabulary (see `check_vocabulary`).
+
+    Example:
+        >>> path = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"], "/tmp/keras_bert_vocab.txt")
+        >>> read_vocabulary(path)[-1]
+        'word'
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            tokens = [line.rstrip("\n") for line in file]
+    except OSError as error:
+        raise ValueError(f"The vocabulary {os.fspath(path)!r} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The vocabulary {os.fspath(path)!r} isn't UTF-8 ({error.reason} at byte {error.start}). Convert it, for example "
+            "with: iconv -f LATIN1 -t UTF-8"
+        ) from error
+    if tokens and tokens[0].startswith("\ufeff"):
+        raise ValueError(f"The vocabulary {os.fspath(path)!r} begins with a byte order mark. Save it as UTF-8 without one.")
+    check_vocabulary(tokens, f"The vocabulary {os.fspath(path)!r}")
+    return tokens
+
+
+def write_vocabulary(tokens, path):
+    """Writes a vocab.txt: a token a line.
+
+    Args:
+        tokens: list of str, in order of their ids.
+        path: the file; it is written beside and renamed, so that there is never half a vocabulary.
+
+    Returns:
+        The path, as it came.
+
+    Raises:
+        ValueError: if the tokens aren't a vocabulary, or one holds a line's end.
+    """
+    tokens = list(tokens)
+    check_vocabulary(tokens)
+    broken = [token for token in tokens if "\n" in token or "\r" in token]
+    if broken:
+        raise ValueError(f"The token {broken[0]!r} holds a line's end; vocab.txt has a token a line. Remove it.")
+    write_text("".join(token + "\n" for token in tokens), path)
+    return path
+
+
+def write_text(text, path):
+    """Writes a UTF-8 file beside its place and renames it: (str, path) -> None."""
+    path = pathlib.Path(path)
+    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
+def train_vocabulary(
+    files_or_texts, size=30522, lowercase=True, strip_accents=None, min_frequency=2, alphabet_size=3000, progress=False
+):
+    """Trains a WordPiece vocabulary with the trainer of `tokenizers`; the same input gives the same vocabulary.
+
+    The trainer numbers continuing characters in the order of a randomly seeded hash map and breaks ties by these numbers. So
+    the alphabet is counted here and handed to it in a fixed order.
+
+    Args:
+        files_or_texts: a path; or an iterable, either of paths or of texts. Strings are paths if the first one names a file.
+        size: number of tokens at most, special tokens and alphabet included. A small corpus may give fewer.
+        lowercase: whether to lower-case, as the tokenizer will.
+        strip_accents: whether to decompose and drop accents, as the tokenizer will; None: as `lowercase`. Decomposing takes
+            Hangul syllables apart: give False for Korean.
+        min_frequency: how often a pair must occur to become a token.
+        alphabet_size: number of distinct characters at most, the most frequent ones; others become [UNK]. Text in Chinese
+            characters needs more.
+        progress: whether to show a progress bar on stderr.
+
+    Returns:
+        List of str in order of their ids: [PAD], [UNK], [CLS], [SEP], [MASK], characters, ##characters, then longer tokens. For
+        `WordPieceTokenizer`, whose `save` writes vocab.txt.
+
+    Raises:
+        ValueError: if a file is missing or isn't UTF-8, the corpus has no words, or `size` is too small for the alphabet.
+        TypeError: if something else than paths or strings comes.
+
+    Source:
+        Schuster & Nakajima, Japanese and Korean Voice Search, 2012; https://github.com/huggingface/tokenizers.
+
+    Example:
+        >>> train_vocabulary(["low lower lowest", "new newer newest"], size=30)[-4:]
+        ['##we', 'lowe', 'newe', '##st']
+    """
+    texts = _Texts(files_or_texts)
+    strip_accents = lowercase if strip_accents is None else strip_accents
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
+    alphabet, continuing = _alphabet(texts, normalizer, alphabet_size)
+    first = [*SPECIAL_TOKENS, *alphabet, *("##" + character for character in continuing)]
+    if size <= len(first):
+        raise ValueError(
+            f"size={size} is too small: {len(SPECIAL_TOKENS)} special tokens and {len(alphabet)} characters, alone and continuing a "
+            f"word, already take {len(first)}. Give a larger size or an alphabet_size below {alphabet_size}."
+        )
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        min_frequency=min_frequency,
+        special_tokens=first,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=progress,
+    )
+    tokenizer.train_from_iterator(itertools.batched(texts, 1000) if hasattr(itertools, "batched") else texts, trainer)
+    ids = tokenizer.get_vocab()
+    return sorted(ids, key=ids.get)
+
+
+class _Texts:
+    """The texts of a corpus, as often as one iterates over them: files are read line by line."""
+
+    def __init__(self, files_or_texts):
+        if isinstance(files_or_texts, bytes):
+            raise TypeError("files_or_texts is bytes; give a path, or an iterable of paths or of texts (str).")
+        if isinstance(files_or_texts, (str, os.PathLike)):
+            items, files = [files_or_texts], True
+        else:
+            items = list(files_or_texts)
+            files = bool(items) and (isinstance(items[0], os.PathLike) or _is_file(items[0]))
+        for item in items:
+            if not isinstance(item, (str, os.PathLike)):
+                raise TypeError(f"files_or_texts holds {type(item).__name__} ({item!r:.60}); give paths or texts (str).")
+            if files and not _is_file(item):
+                raise ValueError(f"The corpus file {os.fspath(item)!r:.200} doesn't exist. Texts are given as a list of str.")
+        self.items, self.files = items, files
+
+    def __iter__(self):
+        if not self.files:
+            yield from self.items
+            return
+        for path in self.items:
+            try:
+                with open(path, encoding="utf-8") as file:
+                    yield from file
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"The corpus file {os.fspath(path)!r} isn't UTF-8 ({error.reason}). Convert it, for example with: iconv -f "
+                    "LATIN1 -t UTF-8"
+                ) from error
+
+
+def _is_file(item):
+    """Whether a path, or a string that could be one, names a file: object -> bool."""
+    try:
+        return os.path.isfile(item)
+    except (OSError, TypeError, ValueError):
+        return False
+
+
+def _alphabet(texts, normalizer, limit):
+    """Counts characters: texts -> the `limit` most frequent ones; those among them that continue words. Both sorted."""
+    alone = stand_alone()
+    counts, continuing = np.zeros(len(alone), np.int64), np.zeros(len(alone), bool)
+    for chunk in _chunks(texts, 1 << 18):
+        codepoints = np.frombuffer(normalizer.normalize_str(chunk).encode("utf-32-le"), np.uint32)
+        counts += np.bincount(codepoints, minlength=len(alone))
+        parts = alone[codepoints]
+        continuing[codepoints[1:][~parts[1:] & ~parts[:-1]]] = True
+    counts[ord(" ")] = 0
+    present = np.flatnonzero(counts)
+    if not len(present):
+        raise ValueError("The corpus has no words: no texts came, or all are blank. Give a path, or texts with words in them.")
+    kept = np.sort(present[np.argsort(-counts[present], kind="stable")][:limit])
+    return [chr(c) for c in kept], [chr(c) for c in kept if continuing[c]]
+
+
+def _chunks(texts, size):
+    """Joins texts, a space between them, into strings of about `size` characters: iterable of str -> iterator of str."""
+    chunk, length = [], 0
+    for text in texts:
+        chunk.append(text)
+        length += len(text)
+        if length > size:
+            yield " ".join(chunk)
+            chunk, length = [], 0
+    yield " ".join(chunk)
+
+
+def _some(items):
+    """The first five of a list, for a message: list of str -> str."""
+    return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
