@@ -1,0 +1,283 @@
+"""Hugging Face's layout, which is also this library's own: config.json, model.safetensors, vocab.txt."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors
+from safetensors.numpy import save_file
+
+from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, task_of
+from keras_bert.config import BertConfig
+from keras_bert.models import config_of, labels_of
+
+# Layer of this library -> layers of BertModel and of the heads in transformers.
+_ENCODER_LAYER = {
+    "query_key_value": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention_output": ("attention.output.dense",),
+    "attention_layer_norm": ("attention.output.LayerNorm",),
+    "feedforward_intermediate": ("intermediate.dense",),
+    "feedforward_output": ("output.dense",),
+    "feedforward_layer_norm": ("output.LayerNorm",),
+}
+_LAYERS = {
+    "embedding/token_embedding": "embeddings.word_embeddings",
+    "embedding/position_embedding": "embeddings.position_embeddings",
+    "embedding/segment_embedding": "embeddings.token_type_embeddings",
+    "embedding/layer_norm": "embeddings.LayerNorm",
+    "pooler/dense": "pooler.dense",
+    "mlm/dense": "cls.predictions.transform.dense",
+    "mlm/layer_norm": "cls.predictions.transform.LayerNorm",
+    "mlm": "cls.predictions",
+    "nsp/dense": "cls.seq_relationship",
+    "classifier/dense": "classifier",
+    "regressor/dense": "classifier",
+    "span/dense": "qa_outputs",
+}
+_KINDS = {"kernel": "weight", "embeddings": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}
+
+# Field of BertConfig -> key of config.json.
+_CONFIG = {
+    "vocabulary_size": "vocab_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "max_sequence_length": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "layer_norm_epsilon": "layer_norm_eps",
+    "initializer_range": "initializer_range",
+}
+_REQUIRED = ("vocab_size", "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
+# transformers' name of an activation -> this library's. The first of several is the one that is written.
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "relu": "relu",
+    "relu6": "relu6",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "mish": "mish",
+    "linear": "linear",
+}
+_ARCHITECTURES = {
+    "backbone": "BertModel",
+    "pretrainer": "BertForPreTraining",
+    "masked_language_model": "BertForMaskedLM",
+    "text_classifier": "BertForSequenceClassification",
+    "text_regressor": "BertForSequenceClassification",
+    "token_classifier": "BertForTokenClassification",
+    "span_predictor": "BertForQuestionAnswering",
+}
+
+
+def open_checkpoint(directory):
+    """Directory in Hugging Face's layout -> a `Checkpoint`; arrays are read one by one, when they are asked for."""
+    directory = Path(directory)
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    weights = _Weights(directory)
+    return Checkpoint(
+        origin=str(directory),
+        config=config_from(config, directory),
+        shapes=weights.shapes,
+        read=weights.read,
+        foreign_names=foreign_names,
+        orient=orient,
+        tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),
+        labels=_labels_from(config),
+        head_dropout=config.get("classifier_dropout"),
+        head_tasks=_head_tasks(config),
+    )
+
+
+def write(model, tokenizer, directory, labels=None):
+    """Writes the model, and the tokenizer unless it is None, into an existing directory."""
+    task = task_of(model)
+    prefix = "" if task == "backbone" else "bert."
+    weights = {
+        name if name.startswith(("cls.", "classifier.", "qa_outputs.")) else prefix + name: array
+        for name, array in foreign_weights(model, foreign_names, orient).items()
+    }
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    config = config_to(model, task, labels)
+    if tokenizer is not None:
+        tokenizer.save(directory)
+        config["pad_token_id"] = int(tokenizer.vocabulary["[PAD]"])
+        path = directory / "tokenizer_config.json"
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        _write_json(path, {**settings, "model_max_length": config["max_position_embeddings"]})
+    _write_json(directory / "config.json", config)
+
+
+def foreign_names(name):
+    """Name of this library -> transformers' names, without the prefix `bert.`; three for query, key and value.
+
+    >>> foreign_names("encoder_3/attention_output/kernel")
+    ('encoder.layer.3.attention.output.dense.weight',)
+    """
+    layer, _, kind = name.rpartition("/")
+    if layer.startswith("encoder_"):
+        encoder, layer = layer.split("/")
+        prefix = f"encoder.layer.{encoder.removeprefix('encoder_')}."
+        return tuple(f"{prefix}{part}.{_KINDS[kind]}" for part in _ENCODER_LAYER[layer])
+    return (f"{_LAYERS[layer]}.{_KINDS[kind]}",)
+
+
+def orient(name, array):
+    """Transposes kernels, which torch keeps as [out, in]."""
+    return array.T if name.endswith("/kernel") else array
+
+
+class _Weights:
+    """The arrays of a directory's safetensors files, under transformers' present names without the prefix `bert.`."""
+
+    def __init__(self, directory):
+        self._places = {}
+        self.shapes = {}
+        for path in _weight_files(directory):
+            file = safetensors.safe_open(path, framework="numpy")
+            for stored in file.keys():  # noqa: SIM118 - the file is no mapping
+                name = stored.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
+                if name in ("embeddings.position_ids", "embeddings.token_type_ids"):
+                    continue
+                self._places[name] = file, stored
+                self.shapes[name] = tuple(file.get_slice(stored).get_shape())
+        self._merge_decoder()
+
+    def read(self, name):
+        file, stored = self._places[name]
+        return file.get_tensor(stored)
+
+    def _merge_decoder(self):
+        """Drops the copies that some files have of the masked-word decoder's tied table and bias."""
+        table, tied = "cls.predictions.decoder.weight", "embeddings.word_embeddings.weight"
+        if {table, tied} <= self.shapes.keys() and np.array_equal(self.read(table), self.read(tied)):
+            del self.shapes[table]  # One that isn't tied stays, and is reported as left over.
+        bias, tied = "cls.predictions.decoder.bias", "cls.predictions.bias"
+        if bias in self.shapes:
+            shape = self.shapes.pop(bias)
+            self.shapes.setdefault(tied, shape)
+            self._places.setdefault(tied, self._places[bias])
+
+
+def _weight_files(directory):
+    """directory -> its safetensors files, from the index where there is one."""
+    index = directory / "model.safetensors.index.json"
+    if (directory / "model.safetensors").is_file():
+        return [directory / "model.safetensors"]
+    if not index.is_file():
+        raise ValueError(_no_safetensors(directory))
+    names = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    if absent := [name for name in names if not (directory / name).is_file()]:
+        raise ValueError(f"{index} names files that aren't there: {', '.join(absent)}. Copy or download them again.")
+    return [directory / name for name in names]
+
+
+def _no_safetensors(directory):
+    """directory -> what to tell someone whose checkpoint has no safetensors file."""
+    if (directory / "pytorch_model.bin").exists() or (directory / "pytorch_model.bin.index.json").exists():
+        return (
+            f"{directory} holds its weights as pytorch_model.bin only. That is a pickle, which can run any code when "
+            "it is opened, so this library doesn't open it. If you trust its source, convert it where torch and "
+            f"transformers are installed:\n"
+            f"    from transformers import AutoModelForPreTraining, AutoTokenizer\n"
+            f"    model = AutoModelForPreTraining.from_pretrained({str(directory)!r})\n"
+            f'    model.save_pretrained("converted", safe_serialization=True)\n'
+            f'    AutoTokenizer.from_pretrained({str(directory)!r}).save_pretrained("converted")\n'
+            "with AutoModelForSequenceClassification, AutoModelForTokenClassification or AutoModelForQuestionAnswering "
+            "for a model that is fine-tuned, and load that directory."
+        )
+    return (
+        f"{directory} has a config.json but no weights: expected model.safetensors, or model.safetensors.index.json "
+        f"with its parts. It holds: {', '.join(sorted(path.name for path in directory.iterdir()))}."
+    )
+
+
+def config_from(config, origin):
+    """Contents of a config.json -> `BertConfig`; raises a `ValueError` for what isn't BERT."""
+    expected = {
+        "model_type": ("bert",),
+        "position_embedding_type": ("absolute",),
+        "is_decoder": (False,),
+        "add_cross_attention": (False,),
+        "pruned_heads": ({},),
+        "hidden_act": tuple(_ACTIVATIONS),
+    }
+    for key, values in expected.items():
+        if config.get(key, values[0]) not in (*values, None):
+            raise ValueError(
+                f"The config.json of {origin} has {key}={config[key]!r}; this library's BERT supports "
+                f"{key}={' or '.join(map(repr, values))}."
+            )
+    if absent := [key for key in _REQUIRED if key not in config]:
+        raise ValueError(f"The config.json of {origin} lacks {', '.join(absent)}.")
+    fields = {field: config[key] for field, key in _CONFIG.items() if key in config}
+    return BertConfig(**fields, activation=_ACTIVATIONS[config.get("hidden_act") or "gelu"])
+
+
+def config_to(model, task, labels):
+    """model, its task, the classes' names or None -> contents of a config.json."""
+    config = config_of(model)
+    hidden_act = next((name for name, ours in _ACTIVATIONS.items() if ours == config.activation), None)
+    if hidden_act is None:
+        raise ValueError(
+            f"The activation {config.activation!r} has no name in transformers that this library knows; it can write "
+            f'{", ".join(sorted({*_ACTIVATIONS.values()}))}. Save the model with model.save("....keras") instead.'
+        )
+    contents = {
+        "architectures": [_ARCHITECTURES[task]],
+        "model_type": "bert",
+        "hidden_act": hidden_act,
+        "position_embedding_type": "absolute",
+        **{key: getattr(config, field) for field, key in _CONFIG.items()},
+    }
+    heads = [layer for layer in model.layers if layer.name in ("classifier", "regressor")]
+    if not heads:
+        if labels is not None:
+            raise ValueError(f"`labels` are for classifiers. Received: labels={list(labels)!r} for a {task}.")
+        return contents
+    (head,) = heads
+    labels = labels_of(model) if labels is None else tuple(labels)
+    if labels is not None and (len(labels) != head.num_classes or len({*labels}) != head.num_classes):
+        raise ValueError(f"`labels` must be {head.num_classes} different names. Received: labels={list(labels)!r}.")
+    names = labels or [f"LABEL_{i}" for i in range(head.num_classes)]
+    contents["classifier_dropout"] = head.dropout
+    contents["id2label"] = {str(i): str(name) for i, name in enumerate(names)}
+    contents["label2id"] = {str(name): i for i, name in enumerate(names)}
+    if task != "token_classifier":
+        contents["problem_type"] = "regression" if task == "text_regressor" else "single_label_classification"
+    return contents
+
+
+def _labels_from(config):
+    """Contents of a config.json -> the classes' names, or None where they are transformers' LABEL_0, LABEL_1 ..."""
+    names = {int(i): name for i, name in (config.get("id2label") or {}).items()}
+    labels = tuple(names[i] for i in sorted(names))
+    return None if all(label == f"LABEL_{i}" for i, label in enumerate(labels)) else labels
+
+
+def _tokenizer_from(directory, tokenizer_class):
+    """directory, WordPieceTokenizer -> its tokenizer, or None where there is none; transformers 5 has no vocab.txt."""
+    if any((directory / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
+        return tokenizer_class.load(directory)
+    return None
+
+
+def _head_tasks(config):
+    """Contents of a config.json -> the tasks of its `classifier`, a name that several architectures share."""
+    architectures = config.get("architectures") or []
+    tasks = ("text_classifier", "text_regressor", "token_classifier")
+    if not architectures:
+        return tasks
+    return tuple(task for task in tasks if _ARCHITECTURES[task] in architectures)
+
+
+def _write_json(path, contents):
+    path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

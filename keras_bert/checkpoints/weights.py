@@ -1,0 +1,214 @@
+"""What every format of checkpoint shares: building a model, copying weights by name, reporting what doesn't fit."""
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from keras import ops
+
+from keras_bert import models
+from keras_bert.config import BertConfig
+
+# Task, which is its builder's name -> the names of its heads' layers.
+HEADS = {
+    "backbone": (),
+    "pretrainer": ("mlm", "nsp"),
+    "masked_language_model": ("mlm",),
+    "text_classifier": ("classifier",),
+    "text_regressor": ("regressor",),
+    "token_classifier": ("classifier",),
+    "span_predictor": ("span",),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """An opened checkpoint of some format: what it holds, and how to read it under this library's names.
+
+    A weight of this library is named by its layer's path, for example `encoder_0/query_key_value/kernel`.
+
+    Args:
+        origin: Where it comes from, for messages.
+        config: The encoder's `BertConfig`.
+        shapes: The format's name of every stored weight -> its stored shape.
+        read: The format's name -> the stored array.
+        foreign_names: Name of this library -> the format's names whose arrays, side by side on the last axis, are
+            the weight.
+        orient: Name of this library, array as stored -> array as this library has it; the same function turns it back.
+        tokenizer: The checkpoint's tokenizer, or None.
+        labels: Names of the classes of its classifier, or None.
+        head_dropout: Dropout of its classifier, or None for the encoder's.
+        head_tasks: The tasks that its classifier is for.
+    """
+
+    origin: str
+    config: BertConfig
+    shapes: Mapping[str, tuple]
+    read: Callable
+    foreign_names: Callable
+    orient: Callable
+    tokenizer: object = None
+    labels: tuple | None = None
+    head_dropout: float | None = None
+    head_tasks: tuple = ("text_classifier", "text_regressor", "token_classifier")
+
+
+def build(checkpoint, task, head_arguments):
+    """checkpoint, task, the user's arguments of the head -> the task's model with the checkpoint's weights."""
+    arguments, new_heads = _head_arguments(checkpoint, task, head_arguments)
+    model = models.backbone(checkpoint.config)
+    if task != "backbone":
+        model = getattr(models, task)(model, **arguments)
+    _copy_weights(checkpoint, model, task, new_heads)
+    return model
+
+
+def variables_of(model):
+    """model -> {this library's name: variable}, the same whatever the model is part of."""
+    variables = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            path = variable.path.split("/")
+            variables["/".join(path[path.index(layer.name) :])] = variable
+    return variables
+
+
+def foreign_weights(model, foreign_names, orient):
+    """model and a format's names -> {the format's name: float32 array}, to be written."""
+    weights = {}
+    for name, variable in variables_of(model).items():
+        parts = foreign_names(name)
+        array = np.asarray(ops.convert_to_numpy(variable.value), "float32")
+        for part, values in zip(parts, np.split(array, len(parts), axis=-1), strict=True):
+            # safetensors writes the bytes as they lie in memory: without the copy, a transposed array is wrong there.
+            weights[part] = np.ascontiguousarray(orient(name, values))
+    return weights
+
+
+def task_of(model):
+    """model of this library -> the name of its builder."""
+    names = {layer.name for layer in model.layers}
+    if "classifier" in names:
+        return "token_classifier" if len(model.output.shape) == 3 else "text_classifier"
+    for task in ("pretrainer", "masked_language_model", "text_regressor", "span_predictor"):
+        if names.issuperset(HEADS[task]):
+            return task
+    return "backbone"
+
+
+def open_tokenizer(load, origin):
+    """Function that takes WordPieceTokenizer and gives a tokenizer or None -> the same, or None where it can't be."""
+    try:
+        from keras_bert.text import WordPieceTokenizer
+    except ImportError as error:
+        if not (error.name or "").startswith("tensorflow"):
+            raise
+        reason = (
+            f"the tokenizer needs TensorFlow ({error}); install tensorflow and tensorflow-text, or tokenize elsewhere"
+        )
+    else:
+        tokenizer = load(WordPieceTokenizer)
+        if tokenizer is not None:
+            return tokenizer
+        reason = "it has no vocabulary: copy the vocab.txt there that the model was trained with"
+    warnings.warn(f"{origin} is loaded without a tokenizer, and None takes its place: {reason}.", stacklevel=5)
+    return None
+
+
+def check_vocabulary_size(tokenizer, config, origin):
+    """Raises a `ValueError` unless the tokenizer has one token for every row of the token embedding."""
+    if tokenizer is not None and tokenizer.vocabulary_size != config.vocabulary_size:
+        raise ValueError(
+            f"The tokenizer and the model must have the same number of tokens. Received: a vocabulary of "
+            f"{tokenizer.vocabulary_size} tokens and a token embedding of {config.vocabulary_size} rows, in {origin}. "
+            "Use the vocabulary that the model was trained with; where rows were added only to round the number up, "
+            "add as many lines [unused0], [unused1] ... to the end of vocab.txt."
+        )
+
+
+def _head_arguments(checkpoint, task, given):
+    """checkpoint, task, the user's arguments -> the builder's arguments, the heads that can't come from the checkpoint.
+
+    The checkpoint's classes and labels are the defaults; who asks for others gets a new head.
+    """
+    allowed = {*inspect.signature(getattr(models, task)).parameters} & {"num_classes", "labels", "dropout"}
+    if unknown := sorted({*given} - allowed):
+        raise ValueError(
+            f"The task {task!r} takes {', '.join(sorted(allowed)) or 'no further arguments'}. "
+            f"Received: {', '.join(unknown)}."
+        )
+    if not allowed and task != "span_predictor":
+        return {}, ()
+    (head,) = HEADS[task]
+    (bias,) = checkpoint.foreign_names(f"{head}/dense/bias")
+    found = checkpoint.shapes.get(bias, (None,))[0]
+    if head != "span" and task not in checkpoint.head_tasks:
+        found = None
+    if "num_classes" not in allowed:
+        arguments, wanted = dict(given), {"text_regressor": 1, "span_predictor": 2}[task]
+    else:
+        labels, stored = given.get("labels"), checkpoint.labels if found else None
+        wanted = given.get("num_classes") or (len(labels) if labels is not None else found)
+        if wanted is None:
+            raise ValueError(
+                f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
+                "Pass num_classes=... or labels=[...]."
+            )
+        if labels is not None and stored is not None and tuple(labels) != stored:
+            if {*labels} == {*stored}:
+                raise ValueError(
+                    f"The labels must be in the order of the checkpoint's classifier: {list(stored)!r}. "
+                    f"Received: labels={list(labels)!r}. Without labels=..., the checkpoint's are taken."
+                )
+            found = None
+        if labels is None and wanted == found:
+            labels = stored
+        arguments = {**given, "num_classes": wanted, "labels": labels}
+    if "dropout" in allowed and given.get("dropout") is None and found == wanted:
+        arguments["dropout"] = checkpoint.head_dropout
+    return arguments, () if found == wanted else (head,)
+
+
+def _copy_weights(checkpoint, model, task, new_heads):
+    """Assigns the checkpoint's weights to the model's variables; warns of what is missing and what is left over."""
+    missing, wrong, sources = [], [], {}
+    for name, variable in variables_of(model).items():
+        parts = checkpoint.foreign_names(name)
+        absent = [part for part in parts if part not in checkpoint.shapes]
+        if absent or name.split("/")[0] in new_heads:
+            missing.extend((name, part) for part in absent or parts)
+            continue
+        shape = (*variable.shape[:-1], variable.shape[-1] // len(parts))
+        expected = checkpoint.orient(name, np.broadcast_to(np.float32(0), shape)).shape
+        wrong.extend(
+            f"{part}: expected {expected}, found {tuple(checkpoint.shapes[part])}"
+            for part in parts
+            if tuple(checkpoint.shapes[part]) != expected
+        )
+        sources[name] = variable, parts
+
+    origin = checkpoint.origin
+    if lost := [part for name, part in missing if name.startswith(("embedding/", "encoder_"))]:
+        raise ValueError(f"{origin} lacks weights of the encoder: {', '.join(lost)}. It holds: {_some(checkpoint)}.")
+    if wrong:
+        raise ValueError(f"{origin} has weights whose shapes don't fit its configuration: {'; '.join(wrong)}.")
+    for name, (variable, parts) in sources.items():
+        arrays = [checkpoint.orient(name, np.asarray(checkpoint.read(part), "float32")) for part in parts]
+        variable.assign(arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1))
+
+    used = {part for _, parts in sources.values() for part in parts}
+    report = []
+    if missing:
+        report.append(f"these weights start random, not from the checkpoint: {', '.join(part for _, part in missing)}")
+    if left_over := [part for part in checkpoint.shapes if part not in used]:
+        report.append(f"these weights of the checkpoint are left over: {', '.join(left_over)}")
+    if report:
+        warnings.warn(f"{origin} as a {task}: {'; '.join(report)}.", stacklevel=4)
+
+
+def _some(checkpoint):
+    """checkpoint -> the first names that it holds, to compare with the ones that were looked for."""
+    names = sorted(checkpoint.shapes)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "no weights"
