@@ -1,0 +1,82 @@
+"""What `import keras_bert` gives, and what it leaves alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import keras_bert
+
+NAMES = [
+    "BertConfig",
+    "MLMHead",
+    "NSPHead",
+    "TokenAndPositionAndSegmentEmbedding",
+    "TransformerEncoder",
+    "WordPieceTokenizer",
+    "backbone",
+    "export_saved_model",
+    "load_pretrained",
+    "pretrainer",
+    "save_pretrained",
+    "span_predictor",
+    "text_classifier",
+    "text_regressor",
+    "token_classifier",
+    "train_vocabulary",
+]
+
+
+def test_the_list_is_sorted_and_without_repeats():
+    assert keras_bert.__all__ == sorted(set(keras_bert.__all__))
+
+
+def test_the_promised_names_are_listed():
+    assert set(NAMES) <= set(keras_bert.__all__)
+    assert set(keras_bert.__all__) <= set(dir(keras_bert))
+
+
+@pytest.mark.parametrize("name", keras_bert.__all__)
+def test_names_resolve(name):
+    value = getattr(keras_bert, name)
+    assert value.__doc__
+    assert getattr(keras_bert, name) is value
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        keras_bert.no_such_name  # noqa: B018
+
+
+def run(script, backend):
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return set(result.stdout.split())
+
+
+def test_import_is_light():
+    """Under JAX, importing and building a model brings in no TensorFlow and nothing that works on strings."""
+    script = """
+import sys
+import keras_bert
+keras_bert.text_classifier(keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=29)), 2)
+print(*{name.partition(".")[0] for name in sys.modules}, *(n for n in sys.modules if n.startswith("keras_bert.")))
+"""
+    modules = run(script, "jax")
+    heavy = {"tensorflow", "tensorflow_text", "keras_hub", "keras_nlp", "tokenizers", "safetensors"}
+    assert "jax" in modules and not heavy & modules
+    assert not {"keras_bert.text", "keras_bert.checkpoints", "keras_bert.export", "keras_bert.data"} & modules
+
+
+def test_import_registers_the_layers():
+    script = """
+import keras, keras_bert
+names = ("TokenAndPositionAndSegmentEmbedding", "TransformerEncoder", "Pooler", "MLMHead", "NSPHead",
+         "ClassificationHead")
+print(*(name for name in names if keras.saving.get_registered_object(f"keras_bert>{name}")))
+"""
+    assert len(run(script, "jax")) == 6
