@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+import keras_bert
+
 
 @pytest.fixture(autouse=True)
 def seeded():
@@ -19,4 +21,4 @@ def seeded():
 
 @pytest.fixture(autouse=True)
 def doctest_names(doctest_namespace):
-    doctest_namespace.update(keras=keras, np=np)
+    doctest_namespace.update(keras=keras, keras_bert=keras_bert, np=np)

@@ -7,7 +7,7 @@ TensorFlow. What works on strings (tokenizer, checkpoints, export) is imported a
 import importlib
 from typing import TYPE_CHECKING
 
-from keras_bert import layers, models
+from keras_bert import layers, models, optimization
 from keras_bert.config import BertConfig
 from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
 from keras_bert.models import (
@@ -21,14 +21,22 @@ from keras_bert.models import (
     text_regressor,
     token_classifier,
 )
+from keras_bert.optimization import AdamW, WarmupLinearDecay
 
 if TYPE_CHECKING:
+    from keras_bert import callbacks, checkpoints, data, decoding, export, text
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
 
 # Name -> the module that is imported when the name is first used.
 _LAZY = {
+    "callbacks": "keras_bert.callbacks",
+    "checkpoints": "keras_bert.checkpoints",
+    "data": "keras_bert.data",
+    "decoding": "keras_bert.decoding",
+    "export": "keras_bert.export",
+    "text": "keras_bert.text",
     "WordPieceTokenizer": "keras_bert.text",
     "train_vocabulary": "keras_bert.text",
     "load_pretrained": "keras_bert.checkpoints",
@@ -37,23 +45,32 @@ _LAZY = {
 }
 
 __all__ = [
+    "AdamW",
     "BertConfig",
     "MLMHead",
     "NSPHead",
     "TokenAndPositionAndSegmentEmbedding",
     "TransformerEncoder",
+    "WarmupLinearDecay",
     "WordPieceTokenizer",
     "backbone",
+    "callbacks",
+    "checkpoints",
     "config_of",
+    "data",
+    "decoding",
+    "export",
     "export_saved_model",
     "labels_of",
     "layers",
     "load_pretrained",
     "masked_language_model",
     "models",
+    "optimization",
     "pretrainer",
     "save_pretrained",
     "span_predictor",
+    "text",
     "text_classifier",
     "text_regressor",
     "token_classifier",
@@ -64,7 +81,8 @@ __all__ = [
 def __getattr__(name):
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LAZY[name]), name)
+    module = importlib.import_module(_LAZY[name])
+    value = module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

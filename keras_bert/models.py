@@ -124,6 +124,32 @@ def labels_of(model):
     return heads[0].labels if heads else None
 
 
+def check_length_of(model, max_length):
+    """Checks that a model has positions for sequences of some length.
+
+    Args:
+        model: Any model of this library.
+        max_length: The most tokens of a sequence, or None for as many as the model has positions.
+
+    Returns:
+        `max_length`; the model's `max_sequence_length` instead of None.
+
+    Raises:
+        ValueError: If the model has fewer positions.
+
+    Example:
+    >>> check_length_of(backbone(BertConfig.named("tiny")), None)
+    512
+    """
+    positions = _encoder_part(model, "embedding").max_sequence_length
+    if max_length is not None and max_length > positions:
+        raise ValueError(
+            f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
+            f"positions. Received: max_length={max_length}."
+        )
+    return positions if max_length is None else max_length
+
+
 def pretrainer(backbone):
     """Puts both pretraining heads on a backbone: masked words and next sentence.
 

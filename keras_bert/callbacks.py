@@ -1,0 +1,124 @@
+"""Callbacks for plain `model.fit`: what training cost, and the best weights kept."""
+
+import collections
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_bert.checkpoints import save_pretrained
+
+# The first steps compile the graph, so they don't count in rates.
+_STEPS_LEFT_OUT = 3
+
+
+class Throughput(keras.callbacks.Callback):
+    """Measures examples and real tokens a second of training, and the share of padding.
+
+    Train on what `count` returns; evaluation between the epochs and the first three steps aren't counted.
+
+    Example:
+    >>> throughput = Throughput()
+    >>> rows = {"padding_mask": np.array([[1, 1, 1, 0], [1, 1, 0, 0]])}
+    >>> batches = throughput.count(tf.data.Dataset.from_tensors((rows, [0, 1])))
+    >>> # model.fit(batches, callbacks=[throughput]); then:
+    >>> sorted(throughput.results())
+    ['padding', 'real_tokens_per_s', 'seconds', 'steps', 'train_examples_per_s']
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._coming = collections.deque()  # (examples, real tokens, cells) of the batches that are made, not trained
+        self._totals = np.zeros(3)
+        self._measured = np.zeros(3)
+        self._measured_seconds = 0.0
+        self._seconds = 0.0
+        self.steps = 0
+
+    def count(self, dataset):
+        """Counts the batches of a dataset on their way to training.
+
+        Args:
+            dataset: A `tf.data.Dataset` whose elements begin with a dict that has `padding_mask` [B, T].
+
+        Returns:
+            The same batches.
+        """
+
+        def note(padding_mask):
+            self._coming.append((padding_mask.shape[0], np.count_nonzero(padding_mask), padding_mask.size))
+            return np.int32(0)
+
+        def counted(inputs, *rest):
+            with tf.control_dependencies([tf.numpy_function(note, [inputs["padding_mask"]], tf.int32)]):
+                return tf.nest.map_structure(tf.identity, (inputs, *rest))
+
+        return dataset.map(counted, num_parallel_calls=1)
+
+    def results(self):
+        """Returns what was measured so far.
+
+        Returns:
+            A dict: `train_examples_per_s`, `real_tokens_per_s` (padding isn't counted), `padding` (share of the
+            cells), `steps` and `seconds` (of training).
+        """
+        _, tokens, cells = self._totals
+        rates = self._measured / max(self._measured_seconds, 1e-9)
+        return {
+            "train_examples_per_s": round(float(rates[0]), 1),
+            "real_tokens_per_s": round(float(rates[1])),
+            "padding": round(1 - float(tokens / max(cells, 1)), 4),
+            "steps": self.steps,
+            "seconds": round(self._seconds, 1),
+        }
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._coming.clear()
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        batch_counts = np.array(self._coming.popleft())
+        self._totals += batch_counts
+        self._seconds += now - self._since
+        if self.steps >= _STEPS_LEFT_OUT:
+            self._measured += batch_counts
+            self._measured_seconds += now - self._since
+        self._since = now
+        self.steps += 1
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the best validation metric, and ends training with them.
+
+    Args:
+        monitor: The key in Keras's logs, e.g. `"val_accuracy"`; greater is better.
+        tokenizer: The `WordPieceTokenizer` to save beside the model.
+        directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory.
+
+    Example:
+    >>> keep_best = KeepBest("val_accuracy", tokenizer=None)
+    >>> # model.fit(train, validation_data=valid, callbacks=[keep_best])
+    >>> keep_best.best
+    -inf
+    """
+
+    def __init__(self, monitor, tokenizer, directory=None):
+        super().__init__()
+        self.monitor, self.tokenizer, self.directory = monitor, tokenizer, directory
+        self.best = -np.inf
+        self._weights = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.monitor] <= self.best:
+            return
+        saved_before = self._weights is not None
+        self.best = logs[self.monitor]
+        self._weights = self.model.get_weights()
+        if self.directory is not None:
+            save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)
+
+    def on_train_end(self, logs=None):
+        if self._weights is not None:
+            self.model.set_weights(self._weights)

@@ -1,0 +1,25 @@
+"""Logits -> answers, as TensorFlow graph operations: one copy for metrics, prediction and the exported model."""
+
+import tensorflow as tf
+
+
+def decode_classes(logits, labels):
+    """Turns a text classifier's logits into labels and probabilities.
+
+    Args:
+        logits: Floats [B, C].
+        labels: C strings, in the order of the logits.
+
+    Returns:
+        A dict: `label`, the likeliest class's name, string [B]; `probabilities`, float32 [B, C].
+
+    Example:
+    >>> answer = decode_classes(np.array([[0.0, 2.0]]), ["negative", "positive"])
+    >>> answer["label"].numpy(), answer["probabilities"].numpy().round(2)
+    (array([b'positive'], dtype=object), array([[0.12, 0.88]], dtype=float32))
+    """
+    logits = tf.cast(logits, tf.float32)
+    return {
+        "label": tf.gather(tf.constant(list(labels)), tf.argmax(logits, axis=-1)),
+        "probabilities": tf.nn.softmax(logits, axis=-1),
+    }
