@@ -1,18 +1,29 @@
 """Pretrained weights in and out: Hugging Face's layout, Google's original release and KerasHub's presets."""
 
+import importlib
+import json
 import os
 import re
 import tempfile
 from pathlib import Path
 
-from keras_bert.checkpoints import hugging_face
 from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size
 from keras_bert.models import config_of
 
 __all__ = ["load_pretrained", "save_pretrained"]
 
+# What save_pretrained writes in each layout, the file that tells the layout first.
+_LAYOUT_FILES = {
+    "hugging_face": ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"),
+    "google": (
+        "bert_config.json",
+        "bert_model.ckpt.index",
+        "bert_model.ckpt.data-00000-of-00001",
+        "vocab.txt",
+        "tokenizer_config.json",
+    ),
+}
 # What is downloaded of a repository on the hub: Hugging Face's layout, or a KerasHub preset.
-_OWN_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json")
 _HUB_FILES = [
     "config.json",
     "model.safetensors",
@@ -76,7 +87,7 @@ def load_pretrained(source, task="backbone", **head_arguments):
     return build(checkpoint, task, head_arguments), checkpoint.tokenizer
 
 
-def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False):
+def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, layout="hugging_face"):
     """Saves a model and its tokenizer in Hugging Face's layout: config.json, model.safetensors, vocab.txt.
 
     transformers loads the directory too, with the same logits. The weights are written in float32. The directory
@@ -88,10 +99,12 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False):
         directory: Where to write: a directory that doesn't exist yet or is empty.
         labels: Names of a classifier's classes in the order of the logits; None: the model's own.
         overwrite: If True, a directory that holds nothing but such a checkpoint is replaced.
+        layout: `"hugging_face"`, or `"google"` for that of the original release: bert_config.json, bert_model.ckpt.*
+            and vocab.txt, without labels.
 
     Raises:
         ValueError: If the directory holds something, the labels don't fit the model, the vocabulary isn't as large as
-            the token embedding, or transformers has no name for the activation.
+            the token embedding, or the layout has no name for the activation.
 
     Example:
     >>> import tempfile
@@ -102,74 +115,101 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False):
     >>> sorted(path.name for path in directory.iterdir())
     ['config.json', 'model.safetensors']
     """
-    directory = Path(directory).resolve()
+    if layout not in _LAYOUT_FILES:
+        raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
+    directory = Path(directory).expanduser().resolve()
     check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer to be saved")
     _check_free(directory, overwrite)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as beside:
-        written = Path(beside, "new")
-        written.mkdir()
-        hugging_face.write(model, tokenizer, written, labels)
+        new, old = Path(beside, "new"), Path(beside, "old")
+        new.mkdir()
+        _format(layout).write(model, tokenizer, new, labels)
         if directory.exists():
-            directory.rename(Path(beside, "old"))
-        written.rename(directory)
+            directory.rename(old)
+        try:
+            new.rename(directory)
+        except OSError:
+            if old.exists():
+                old.rename(directory)
+            raise
 
 
 def _check_free(directory, overwrite):
     """Raises a `ValueError` unless the directory is absent, empty, or a checkpoint that may be overwritten."""
     if not directory.exists():
         return
-    held = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else ["(it is a file)"]
+    held = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else ["nothing, for it is a file"]
     if not held:
         return
-    ours = {*held} <= {*_OWN_FILES} and "config.json" in held
+    ours = any({*files[:1]} <= {*held} <= {*files} for files in _LAYOUT_FILES.values())
     if not (ours and overwrite):
+        mend = "pass overwrite=True to replace the checkpoint, or " if ours else ""
         raise ValueError(
-            f"`directory` must be empty or not exist yet. Received: {directory}, which holds {', '.join(held)}. Choose "
-            + ("another directory, or pass overwrite=True to replace the checkpoint." if ours else "another directory.")
+            f"`directory` must be empty or not exist yet. Received: {directory}, which holds {', '.join(held)}; "
+            f"{mend}choose another directory."
         )
+
+
+def _format(layout):
+    """Name of a layout -> the module that reads and writes it; Google's and KerasHub's need TensorFlow."""
+    return importlib.import_module(f"keras_bert.checkpoints.{layout}")
 
 
 def _open(source):
     """Directory or name to download by -> its `Checkpoint`."""
-    directory = Path(source).expanduser()
-    if directory.is_dir():
-        return _open_directory(directory)
     name = os.fspath(source)
-    if directory.exists() or directory.is_absolute() or name.startswith((".", "~")) or directory.suffix:
+    directory = Path(name).expanduser()
+    if not directory.is_dir():
+        directory = _download(name)
+    layout = _layout_of(directory)
+    if layout is None:
         raise ValueError(
-            f"`source` must be a directory with a checkpoint, or a name to download by. Received: {name!r}, which is "
-            + ("a file; pass its directory." if directory.exists() else "a directory that doesn't exist.")
+            f"{directory} is in no layout that this library knows. It holds: "
+            f"{', '.join(sorted(path.name for path in directory.iterdir())) or 'nothing'}. Expected: Hugging Face's "
+            "(config.json, model.safetensors, vocab.txt), Google's (bert_config.json, bert_model.ckpt.index, "
+            "bert_model.ckpt.data-*, vocab.txt) or a KerasHub preset (config.json, model.weights.h5, tokenizer.json)."
         )
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        raise ValueError(
-            f"Received: source={name!r}. There is no such directory, and a Hugging Face hub id looks like "
-            '"google-bert/bert-base-uncased".'
-        )
-    return _open_directory(_download(name), origin=name)
+    return _format(layout).open_checkpoint(directory)
 
 
-def _open_directory(directory, origin=None):
-    """Directory in one of the layouts -> its `Checkpoint`."""
-    if (directory / "config.json").is_file():
-        return hugging_face.open_checkpoint(directory)
-    raise ValueError(
-        f"{directory} is in no layout that this library knows. It holds: "
-        f"{', '.join(sorted(path.name for path in directory.iterdir())) or 'nothing'}. Expected: Hugging Face's "
-        "(config.json, model.safetensors, vocab.txt), Google's (bert_config.json, bert_model.ckpt.index, "
-        "bert_model.ckpt.data-*, vocab.txt) or a KerasHub preset (config.json, model.weights.h5, tokenizer.json)."
-    )
+def _layout_of(directory):
+    """directory -> the layout of the checkpoint in it, or None."""
+    config = directory / "config.json"
+    if (directory / "bert_config.json").is_file() and (any(directory.glob("*.index")) or not config.is_file()):
+        return "google"
+    if not config.is_file():
+        return None
+    try:
+        contents = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{config} isn't valid JSON: {error}. Copy or download it again.") from error
+    return "keras_hub" if "registered_name" in contents else "hugging_face"
 
 
 def _download(name):
-    """Hugging Face hub id -> the directory of its files, downloaded or kept from an earlier download."""
-    import huggingface_hub
-
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=_HUB_FILES))
-    except Exception as error:
+    """Hub id or name of a KerasHub preset -> the directory of its files, downloaded now or earlier."""
+    path = Path(name)
+    if path.exists():
+        raise ValueError(f"`source` must be a directory. Received: {name!r}, which is a file; pass its directory.")
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?|(kaggle|hf)://[\w./-]+", name):
         raise ValueError(
-            f"Received: source={name!r}. There is no such directory, and the Hugging Face hub gave no such model "
-            f"({type(error).__name__}: {error}). Check the name; without network, download it elsewhere with "
-            f"`hf download {name}`, copy the directory and pass its path."
+            f"There is no directory {name!r}, and it isn't a name to download by either: a Hugging Face hub id looks "
+            'like "google-bert/bert-base-uncased", a KerasHub preset\'s name like "bert_tiny_en_uncased".'
+        )
+    try:
+        # KerasHub's names have underscores and no owner; Hugging Face's ids without an owner have no underscores.
+        handle = _format("keras_hub").handle_of(name) if "_" in name and "/" not in name else name
+        if handle.startswith("kaggle://"):
+            import kagglehub
+
+            return Path(kagglehub.model_download(handle.removeprefix("kaggle://")))
+        import huggingface_hub
+
+        return Path(huggingface_hub.snapshot_download(handle.removeprefix("hf://"), allow_patterns=_HUB_FILES))
+    except Exception as error:  # Each of the hubs' clients raises errors of its own and of the network's.
+        raise ValueError(
+            f"There is no directory {name!r}, and no such model could be downloaded: {type(error).__name__}: {error}\n"
+            "Check the name or the path. Without network, download the model where there is one, copy its directory "
+            f"here and pass that path; for a Hugging Face id: hf download {name} --local-dir DIRECTORY"
         ) from error

@@ -1,6 +1,7 @@
 """Hugging Face's layout, which is also this library's own: config.json, model.safetensors, vocab.txt."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,10 @@ class _Weights:
         self._places = {}
         self.shapes = {}
         for path in _weight_files(directory):
-            file = safetensors.safe_open(path, framework="numpy")
+            try:
+                file = safetensors.safe_open(path, framework="numpy")
+            except safetensors.SafetensorError as error:
+                raise ValueError(f"{path} can't be read: {error}. Copy or download it again.") from error
             for stored in file.keys():  # noqa: SIM118 - the file is no mapping
                 name = stored.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias")
                 if name in ("embeddings.position_ids", "embeddings.token_type_ids"):
@@ -214,7 +218,7 @@ def config_from(config, origin):
         if config.get(key, values[0]) not in (*values, None):
             raise ValueError(
                 f"The config.json of {origin} has {key}={config[key]!r}; this library's BERT supports "
-                f"{key}={' or '.join(map(repr, values))}."
+                f"{key}={', '.join(map(repr, values))}."
             )
     if absent := [key for key in _REQUIRED if key not in config]:
         raise ValueError(f"The config.json of {origin} lacks {', '.join(absent)}.")
@@ -238,6 +242,14 @@ def config_to(model, task, labels):
         "position_embedding_type": "absolute",
         **{key: getattr(config, field) for field, key in _CONFIG.items()},
     }
+    for head in (layer for layer in model.layers if layer.name == "mlm"):
+        if (head.activation, head.layer_norm_epsilon) != (config.activation, config.layer_norm_epsilon):
+            warnings.warn(
+                f"The masked-word head has activation={head.activation!r} and layer_norm_epsilon="
+                f"{head.layer_norm_epsilon}, as KerasHub's have. This layout knows the encoder's only, "
+                f"{config.activation!r} and {config.layer_norm_epsilon}; loaded again, its logits differ slightly.",
+                stacklevel=4,
+            )
     heads = [layer for layer in model.layers if layer.name in ("classifier", "regressor")]
     if not heads:
         if labels is not None:

@@ -41,6 +41,7 @@ class Checkpoint:
         labels: Names of the classes of its classifier, or None.
         head_dropout: Dropout of its classifier, or None for the encoder's.
         head_tasks: The tasks that its classifier is for.
+        adjust: Gives a model the arithmetic of this checkpoint that `config` can't say, or None.
     """
 
     origin: str
@@ -53,6 +54,7 @@ class Checkpoint:
     labels: tuple | None = None
     head_dropout: float | None = None
     head_tasks: tuple = ("text_classifier", "text_regressor", "token_classifier")
+    adjust: Callable | None = None
 
 
 def build(checkpoint, task, head_arguments):
@@ -62,6 +64,8 @@ def build(checkpoint, task, head_arguments):
     if task != "backbone":
         model = getattr(models, task)(model, **arguments)
     _copy_weights(checkpoint, model, task, new_heads)
+    if checkpoint.adjust is not None:
+        checkpoint.adjust(model)
     return model
 
 

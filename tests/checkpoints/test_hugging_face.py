@@ -3,15 +3,20 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
+from huggingface_hub import constants
 from safetensors.numpy import load_file, save_file
 
-from keras_bert.checkpoints import load_pretrained, save_pretrained
-from keras_bert.checkpoints.weights import HEADS
+from keras_bert import BertConfig, models
+from keras_bert.checkpoints import _LAYOUT_FILES, load_pretrained, save_pretrained
+from keras_bert.checkpoints.weights import HEADS, variables_of
 
 REFERENCES = Path(__file__).parents[1] / "references"
 TINY = REFERENCES / "tiny_bert"
@@ -19,7 +24,7 @@ EXPECTED = dict(np.load(TINY / "expected.npz"))
 INPUTS = {key: EXPECTED[key] for key in ("token_ids", "segment_ids", "padding_mask")}
 REAL = INPUTS["padding_mask"].astype(bool)
 
-# transformers' outputs are made once, without a vocabulary; the tests of the tokenizer ask for the warning.
+# Most reference directories have no vocabulary, and none of the tests below expects a report unless it asks for one.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*no vocabulary:UserWarning", "error:.*(random|left over).*:UserWarning"
 )
@@ -55,10 +60,9 @@ def assert_as_transformers(model, task):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
 
-def copied(task, directory, **weights):
-    """A writable copy of a task's directory, with `weights` in place of its own where given."""
-    shutil.copytree(TINY / task, directory)
-    return directory
+def copied(task, directory):
+    """A writable copy of a task's directory."""
+    return Path(shutil.copytree(TINY / task, directory))
 
 
 def rewrite(directory, change):
@@ -85,17 +89,14 @@ def test_outputs_equal_transformers(task):
 def test_saved_and_loaded_again(task, tmp_path):
     model, _ = load_pretrained(TINY / task, task)
     save_pretrained(model, None, tmp_path / "saved")
-    again, _ = load_pretrained(tmp_path / "saved", task)
-    assert_as_transformers(again, task)
-    ours, theirs = (
-        {k: v for k, v in load_file(p / "model.safetensors").items()} for p in (tmp_path / "saved", TINY / task)
-    )
+    assert_as_transformers(load_pretrained(tmp_path / "saved", task)[0], task)
+    ours, theirs = (load_file(path / "model.safetensors") for path in (tmp_path / "saved", TINY / task))
     assert ours.keys() == theirs.keys()
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name], err_msg=name)
-    written, read = (json.loads((p / "config.json").read_text()) for p in (tmp_path / "saved", TINY / task))
-    for key in written.keys() & read.keys() - {"label2id"}:
-        assert written[key] == read[key] or (key == "classifier_dropout" and read[key] is None), key
+    ours, theirs = (json.loads((path / "config.json").read_text()) for path in (tmp_path / "saved", TINY / task))
+    differing = {key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]}
+    assert differing <= {"label2id", "classifier_dropout"}, "transformers writes null where a value is the default"
 
 
 @pytest.mark.skipif("KERAS_BERT_MINILM" not in os.environ, reason="KERAS_BERT_MINILM names no MiniLM directory")
@@ -108,3 +109,354 @@ def test_minilm_equals_transformers():
     np.testing.assert_allclose(sequence[real], golden["sequence_output"][real], atol=1e-4)
     np.testing.assert_allclose(outputs["pooled_output"], golden["pooled_output"], atol=1e-4)
     assert tokenizer.vocabulary["here"] == 2182
+
+
+def old_names(weights):
+    return {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): array
+        for name, array in weights.items()
+    }
+
+
+def without_prefix(weights):
+    return {name.removeprefix("bert."): array for name, array in weights.items()}
+
+
+def with_prefix(weights):
+    return {name if name.startswith(("bert.", "cls.")) else f"bert.{name}": array for name, array in weights.items()}
+
+
+def with_buffers_and_copies(weights):
+    copies = {
+        "bert.embeddings.position_ids": np.arange(11)[None],
+        "cls.predictions.decoder.weight": weights["bert.embeddings.word_embeddings.weight"],
+        "cls.predictions.decoder.bias": weights["cls.predictions.bias"],
+    }
+    return weights | copies
+
+
+def with_decoder_bias_only(weights):
+    weights["cls.predictions.decoder.bias"] = weights.pop("cls.predictions.bias")
+    return weights
+
+
+@pytest.mark.parametrize(
+    "task, change",
+    [
+        ("pretrainer", old_names),
+        ("pretrainer", without_prefix),
+        ("backbone", with_prefix),
+        ("pretrainer", with_buffers_and_copies),
+        ("masked_language_model", with_decoder_bias_only),
+    ],
+)
+def test_other_names_of_the_same_weights(task, change, tmp_path):
+    directory = copied(task, tmp_path / "changed")
+    rewrite(directory, change)
+    assert_as_transformers(load_pretrained(directory, task)[0], task)
+
+
+def test_shards(tmp_path):
+    directory = copied("text_classifier", tmp_path / "sharded")
+    weights = load_file(directory / "model.safetensors")
+    (directory / "model.safetensors").unlink()
+    files = {name: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, name in enumerate(sorted(weights))}
+    for file in {*files.values()}:
+        save_file({name: weights[name] for name in weights if files[name] == file}, directory / file)
+    (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    assert_as_transformers(load_pretrained(directory, "text_classifier")[0], "text_classifier")
+
+    (directory / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"files that aren't there: model-00002-of-00002\.safetensors"):
+        load_pretrained(directory, "text_classifier")
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
+def test_half_precision_files(dtype, tmp_path):
+    directory = copied("backbone", tmp_path / "half")
+    rewrite(directory, lambda weights: {name: array.astype(dtype) for name, array in weights.items()})
+    model, _ = load_pretrained(directory)
+    for name, array in load_file(TINY / "backbone" / "model.safetensors").items():
+        if name == "pooler.dense.weight":
+            kernel = variables_of(model)["pooler/dense/kernel"]
+            assert kernel.dtype == "float32"
+            np.testing.assert_array_equal(kernel, array.astype(dtype).astype("float32").T)
+
+
+def test_query_key_and_value_lie_side_by_side():
+    model, _ = load_pretrained(TINY / "backbone")
+    weights = load_file(TINY / "backbone" / "model.safetensors")
+    kernel = np.asarray(variables_of(model)["encoder_1/query_key_value/kernel"])
+    for i, part in enumerate(("query", "key", "value")):
+        expected = weights[f"encoder.layer.1.attention.self.{part}.weight"].T
+        np.testing.assert_array_equal(kernel[:, 12 * i : 12 * (i + 1)], expected)
+
+
+def test_a_new_head_and_left_over_weights_are_named():
+    with pytest.warns(UserWarning, match="start random") as caught:
+        load_pretrained(TINY / "backbone", "token_classifier", num_classes=5)
+    message = "".join(str(warning.message) for warning in caught)
+    assert "start random, not from the checkpoint: classifier.weight, classifier.bias;" in message
+    assert "left over: pooler.dense.bias, pooler.dense.weight." in message
+
+
+def test_a_missing_pooler_is_named():
+    with pytest.warns(UserWarning, match=r"start random.*: pooler\.dense\.weight, pooler\.dense\.bias; .*cls\.pred"):
+        load_pretrained(TINY / "masked_language_model")
+
+
+def test_an_untied_decoder_is_named(tmp_path):
+    directory = copied("masked_language_model", tmp_path / "untied")
+    rewrite(directory, lambda weights: weights | {"cls.predictions.decoder.weight": np.ones((29, 12), "float32")})
+    with pytest.warns(UserWarning, match=r"left over: cls\.predictions\.decoder\.weight\."):
+        load_pretrained(directory, "masked_language_model")
+
+
+def test_missing_encoder_weights_are_an_error(tmp_path):
+    directory = copied("backbone", tmp_path / "lacking")
+    lost = ["encoder.layer.1.attention.self.key.weight", "embeddings.LayerNorm.bias"]
+    rewrite(directory, lambda weights: {name: array for name, array in weights.items() if name not in lost})
+    with pytest.raises(ValueError, match=rf"lacks weights of the encoder: {lost[1]}, {lost[0]}\."):
+        load_pretrained(directory)
+
+
+def test_wrong_shapes_are_an_error(tmp_path):
+    directory = copied("backbone", tmp_path / "wrong")
+    configure(directory, intermediate_size=38, vocab_size=30)
+    with pytest.raises(ValueError) as caught:
+        load_pretrained(directory)
+    message = str(caught.value)
+    assert "encoder.layer.0.intermediate.dense.weight: expected (38, 12), found (37, 12)" in message
+    assert "embeddings.word_embeddings.weight: expected (30, 12), found (29, 12)" in message
+
+
+def test_labels_and_dropout_come_from_the_checkpoint():
+    model, _ = load_pretrained(TINY / "text_classifier", "text_classifier")
+    assert models.labels_of(model) == ("bad", "fair", "good")
+    assert model.get_layer("classifier").dropout == 0.25
+    assert models.config_of(model).dropout == 0.2
+    assert models.config_of(model).attention_dropout == 0.05
+    assert models.labels_of(load_pretrained(TINY / "token_classifier", "token_classifier")[0]) is None
+
+
+def test_own_labels(tmp_path):
+    directory = copied("text_classifier", tmp_path / "unnamed")
+    configure(directory, id2label={str(i): f"LABEL_{i}" for i in range(3)})
+    model, _ = load_pretrained(directory, "text_classifier", labels=["x", "y", "z"], dropout=0.0)
+    assert models.labels_of(model) == ("x", "y", "z")
+    assert_as_transformers(model, "text_classifier")
+    save_pretrained(model, None, tmp_path / "named", labels=["u", "v", "w"])
+    assert models.labels_of(load_pretrained(tmp_path / "named", "text_classifier")[0]) == ("u", "v", "w")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"num_classes": 4}, {"labels": ["bad", "good"]}, {"labels": ["ham", "eggs", "spam"]}]
+)
+def test_other_classes_get_a_new_head(arguments):
+    with pytest.warns(UserWarning, match=r"random, .*: classifier\.weight, classifier\.bias; .* left over: classifier"):
+        model, _ = load_pretrained(TINY / "text_classifier", "text_classifier", **arguments)
+    assert model.output.shape[-1] == arguments.get("num_classes", len(arguments.get("labels", ())) or 4)
+    assert models.labels_of(model) == (tuple(arguments["labels"]) if "labels" in arguments else None)
+
+
+def test_a_head_of_another_architecture_is_not_taken():
+    with pytest.warns(UserWarning, match=r"random.*classifier\.weight.*left over.*classifier\.weight"):
+        load_pretrained(TINY / "token_classifier", "text_classifier", num_classes=5)
+
+
+@pytest.mark.parametrize(
+    "task, arguments, message",
+    [
+        ("backbone", {"num_classes": 3}, "takes no further arguments. Received: num_classes"),
+        ("text_regressor", {"labels": ["a"]}, "takes dropout. Received: labels"),
+        ("text_classifier", {"labels": ["good", "fair", "bad"]}, r"in the order .* \['bad', 'fair', 'good'\]"),
+        ("text_classifier", {"num_classes": 3, "labels": ["one", "two"]}, "num_classes=3 different names"),
+        ("token_classifier", {}, "number of classes isn't known. Pass num_classes"),
+        ("classify", {}, "`task` must be one of backbone, pretrainer"),
+    ],
+)
+def test_head_arguments_that_do_not_fit(task, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        load_pretrained(TINY / "text_classifier", task, **arguments)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"model_type": "roberta"}, "model_type='roberta'; this library's BERT supports model_type='bert'"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type='relative_key'"),
+        ({"is_decoder": True}, "is_decoder=True"),
+        ({"add_cross_attention": True}, "add_cross_attention=True"),
+        ({"hidden_act": "quick_gelu"}, "hidden_act='quick_gelu'; .*hidden_act='gelu', "),
+        ({"hidden_size": "absent"}, "lacks hidden_size"),
+        ({"num_attention_heads": 5}, "`num_heads` must divide `hidden_dim`"),
+    ],
+)
+def test_configurations_that_are_not_bert(settings, message, tmp_path):
+    directory = copied("backbone", tmp_path / "other")
+    configure(directory, **settings)
+    with pytest.raises(ValueError, match=message):
+        load_pretrained(directory)
+
+
+@pytest.mark.parametrize(
+    "hidden_act, activation", [("gelu_pytorch_tanh", "gelu_tanh"), ("swish", "silu"), ("relu", "relu")]
+)
+def test_activations(hidden_act, activation, tmp_path):
+    directory = copied("backbone", tmp_path / "activation")
+    configure(directory, hidden_act=hidden_act)
+    assert models.config_of(load_pretrained(directory)[0]).activation == activation
+
+
+def test_pickled_weights_are_refused_with_the_way_out(tmp_path):
+    directory = copied("backbone", tmp_path / "pickled")
+    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"(?s)pickle, which can run any code.*save_pretrained\(\"converted\""):
+        load_pretrained(directory)
+    (directory / "pytorch_model.bin").unlink()
+    with pytest.raises(ValueError, match=r"no weights: expected model\.safetensors.* It holds: config\.json"):
+        load_pretrained(directory)
+
+
+def test_broken_files_are_an_error(tmp_path):
+    directory = copied("backbone", tmp_path / "broken")
+    (directory / "model.safetensors").write_bytes((TINY / "backbone" / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"model\.safetensors can't be read.*Copy or download it again"):
+        load_pretrained(directory)
+    (directory / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json isn't valid JSON"):
+        load_pretrained(directory)
+
+
+def test_sources_that_are_not_there(tmp_path):
+    (tmp_path / "file.txt").write_text("no checkpoint")
+    with pytest.raises(
+        ValueError, match=r"no layout that this library knows\. It holds: file\.txt\. Expected: Hugging"
+    ):
+        load_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="which is a file; pass its directory"):
+        load_pretrained(tmp_path / "file.txt")
+    with pytest.raises(ValueError, match=r"There is no directory .*absent.*isn't a name to download by either"):
+        load_pretrained(tmp_path / "absent")
+
+
+@pytest.fixture
+def offline_hub(tmp_path, monkeypatch):
+    """The Hugging Face hub without network, and its cache in a directory of the test."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_hub_id_without_network(offline_hub):
+    with pytest.raises(ValueError, match=r"no directory 'some-one/tiny-bert'.*(?s:.*)hf download some-one/tiny-bert"):
+        load_pretrained("some-one/tiny-bert")
+
+
+def test_hub_id_that_was_downloaded_before(offline_hub):
+    repository = offline_hub / "models--some-one--tiny-bert"
+    shutil.copytree(TINY / "backbone", repository / "snapshots" / "c0ffee")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("c0ffee")
+    assert_as_transformers(load_pretrained("some-one/tiny-bert")[0], "backbone")
+
+
+def test_tokenizer_as_transformers_saves_it(tmp_path):
+    directory = copied("backbone", tmp_path / "whole")
+    shutil.copytree(TINY / "tokenizer", directory, dirs_exist_ok=True)
+    model, tokenizer = load_pretrained(directory)
+    assert tokenizer.lowercase and tokenizer.tokens("The CATS!") == ["the", "cat", "##s", "!"]
+
+    save_pretrained(model, tokenizer, tmp_path / "again")
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {*_LAYOUT_FILES["hugging_face"]}
+    assert json.loads((tmp_path / "again" / "tokenizer_config.json").read_text())["model_max_length"] == 11
+    _, again = load_pretrained(tmp_path / "again")
+    assert again.vocabulary == tokenizer.vocabulary and again.lowercase and again.strip_accents is None
+
+
+def test_a_missing_tokenizer_is_reported():
+    with pytest.warns(UserWarning, match=r"None takes its place: it has no vocabulary: copy the vocab\.txt"):
+        assert load_pretrained(TINY / "backbone")[1] is None
+
+
+def test_vocabulary_of_another_size(tmp_path):
+    directory = copied("backbone", tmp_path / "size")
+    (directory / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n")
+    with pytest.raises(ValueError, match="a vocabulary of 6 tokens and a token embedding of 29 rows"):
+        load_pretrained(directory)
+    (directory / "vocab.txt").unlink()
+    shutil.copytree(TINY / "tokenizer", directory, dirs_exist_ok=True)
+    _, tokenizer = load_pretrained(directory)
+    with pytest.raises(ValueError, match="a vocabulary of 29 tokens and a token embedding of 31 rows"):
+        save_pretrained(models.backbone(BertConfig.named("tiny", vocabulary_size=31)), tokenizer, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_directory_in_use_is_not_touched(tmp_path):
+    model, _ = load_pretrained(TINY / "backbone")
+    (tmp_path / "empty").mkdir()
+    save_pretrained(model, None, tmp_path / "empty")
+    save_pretrained(model, None, tmp_path / "deep" / "new")
+    with pytest.raises(ValueError, match=r"holds config\.json, model\.safetensors; pass overwrite=True"):
+        save_pretrained(model, None, tmp_path / "empty")
+    save_pretrained(model, None, tmp_path / "empty", overwrite=True)
+    (tmp_path / "empty" / "notes.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"notes\.txt; choose another directory"):
+            save_pretrained(model, None, tmp_path / "empty", overwrite=overwrite)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "empty"]
+
+
+def test_nothing_is_left_of_a_write_that_fails(tmp_path):
+    class Broken:
+        vocabulary_size, vocabulary = 29, {"[PAD]": 0}
+
+        def save(self, directory):
+            raise OSError("disk full")
+
+    model, _ = load_pretrained(TINY / "backbone")
+    with pytest.raises(OSError, match="disk full"):
+        save_pretrained(model, Broken(), tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
+def test_save_arguments_that_do_not_fit(tmp_path):
+    model, _ = load_pretrained(TINY / "text_classifier", "text_classifier")
+    with pytest.raises(ValueError, match="`labels` must be 3 different names"):
+        save_pretrained(model, None, tmp_path / "out", labels=["a", "b"])
+    with pytest.raises(ValueError, match="`labels` are for classifiers"):
+        save_pretrained(load_pretrained(TINY / "backbone")[0], None, tmp_path / "out", labels=["a", "b"])
+    with pytest.raises(ValueError, match="`layout` must be one of hugging_face, google"):
+        save_pretrained(model, None, tmp_path / "out", layout="onnx")
+    odd = models.backbone(BertConfig.named("tiny", vocabulary_size=29, activation="celu"))
+    with pytest.raises(ValueError, match="'celu' has no name in transformers"):
+        save_pretrained(odd, None, tmp_path / "out")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_weights_are_written_in_float32(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    model, _ = load_pretrained(TINY / "pretrainer", "pretrainer")
+    save_pretrained(model, None, tmp_path / "out")
+    ours, theirs = (load_file(path / "model.safetensors") for path in (tmp_path / "out", TINY / "pretrainer"))
+    for name, array in ours.items():
+        assert array.dtype == "float32"
+        np.testing.assert_allclose(array, theirs[name], rtol=0 if policy == "mixed_bfloat16" else 2**-8)
+
+
+def test_on_jax_without_tensorflow():
+    code = f"""
+import sys, warnings
+sys.modules["tensorflow"] = None
+import numpy as np, keras
+from keras_bert.checkpoints import load_pretrained, save_pretrained
+expected = dict(np.load({str(TINY / "expected.npz")!r}))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    model, tokenizer = load_pretrained({str(TINY / "text_classifier")!r}, "text_classifier")
+assert tokenizer is None and any("needs TensorFlow" in str(warning.message) for warning in caught)
+outputs = model({{key: expected[key] for key in ("token_ids", "segment_ids", "padding_mask")}})
+assert keras.backend.backend() == "jax"
+np.testing.assert_allclose(np.asarray(outputs), expected["text_classifier/logits"], atol=1e-5)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "KERAS_BACKEND": "jax"}, timeout=300)

@@ -1,0 +1,138 @@
+"""Google's original release: bert_config.json, bert_model.ckpt.*, vocab.txt (https://github.com/google-research/bert)."""
+
+import json
+import re
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_bert.checkpoints.hugging_face import config_from, config_to
+from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, task_of
+
+# Layer of this library -> scopes of the original model's variables.
+_ENCODER_LAYER = {
+    "query_key_value": ("attention/self/query", "attention/self/key", "attention/self/value"),
+    "attention_output": ("attention/output/dense",),
+    "attention_layer_norm": ("attention/output/LayerNorm",),
+    "feedforward_intermediate": ("intermediate/dense",),
+    "feedforward_output": ("output/dense",),
+    "feedforward_layer_norm": ("output/LayerNorm",),
+}
+_LAYERS = {
+    "embedding/layer_norm": "bert/embeddings/LayerNorm",
+    "pooler/dense": "bert/pooler/dense",
+    "mlm/dense": "cls/predictions/transform/dense",
+    "mlm/layer_norm": "cls/predictions/transform/LayerNorm",
+}
+_EMBEDDINGS = {
+    "embedding/token_embedding/embeddings": "bert/embeddings/word_embeddings",
+    "embedding/position_embedding/embeddings": "bert/embeddings/position_embeddings",
+    "embedding/segment_embedding/embeddings": "bert/embeddings/token_type_embeddings",
+}
+# Layer of this library -> prefix of `output_weights`, which is [out, in], and `output_bias`.
+_OUTPUTS = {
+    "mlm": "cls/predictions/",
+    "nsp/dense": "cls/seq_relationship/",
+    "classifier/dense": "",
+    "regressor/dense": "",
+    "span/dense": "cls/squad/",
+}
+_NOT_WEIGHTS = re.compile(r"(^|/)(adam_[mv]|global_step|\w+_power)$")
+_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
+
+
+def open_checkpoint(directory):
+    """Directory with bert_config.json and a TensorFlow checkpoint -> a `Checkpoint`."""
+    prefix = _prefix(directory)
+    reader = _tried(prefix, tf.train.load_checkpoint, str(prefix))
+    config = json.loads((directory / "bert_config.json").read_text(encoding="utf-8"))
+    shapes = reader.get_variable_to_shape_map()
+    return Checkpoint(
+        origin=str(directory),
+        config=config_from(config, directory / "bert_config.json"),
+        shapes={name: tuple(shape) for name, shape in sorted(shapes.items()) if not _NOT_WEIGHTS.search(name)},
+        read=lambda name: _tried(prefix, reader.get_tensor, name),
+        foreign_names=foreign_names,
+        orient=orient,
+        tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),
+    )
+
+
+def write(model, tokenizer, directory, labels=None):
+    """Writes the model, and the tokenizer unless it is None, into an existing directory."""
+    config = config_to(model, task_of(model), labels)
+    if config["hidden_act"] not in _ACTIVATIONS:
+        raise ValueError(
+            f"Google's original code has no activation {config['hidden_act']!r}; it has {', '.join(_ACTIVATIONS)}. "
+            'Save with layout="hugging_face".'
+        )
+    if labels is not None:
+        raise ValueError('Google\'s layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
+    keys = [
+        key for key in config if key.endswith(("_size", "_prob", "_range", "_embeddings")) or key.startswith("num_")
+    ]
+    contents = {key: config[key] for key in ("hidden_act", *keys)}
+    (directory / "bert_config.json").write_text(json.dumps(contents, indent=2) + "\n", encoding="utf-8")
+    weights = foreign_weights(model, foreign_names, orient)
+    tf.raw_ops.SaveV2(
+        prefix=str(directory / "bert_model.ckpt"),
+        tensor_names=list(weights),
+        shape_and_slices=[""] * len(weights),
+        tensors=list(weights.values()),
+    )
+    if tokenizer is not None:
+        tokenizer.save(directory)
+
+
+def foreign_names(name):
+    """Name of this library -> the original's names; three for query, key and value.
+
+    >>> foreign_names("encoder_3/attention_output/kernel")
+    ('bert/encoder/layer_3/attention/output/dense/kernel',)
+    """
+    layer, _, kind = name.rpartition("/")
+    if name in _EMBEDDINGS:
+        return (_EMBEDDINGS[name],)
+    if layer in _OUTPUTS:
+        return (_OUTPUTS[layer] + {"kernel": "output_weights", "bias": "output_bias"}[kind],)
+    if layer.startswith("encoder_"):
+        encoder, layer = layer.split("/")
+        prefix = f"bert/encoder/layer_{encoder.removeprefix('encoder_')}"
+        return tuple(f"{prefix}/{part}/{kind}" for part in _ENCODER_LAYER[layer])
+    return (f"{_LAYERS[layer]}/{kind}",)
+
+
+def orient(name, array):
+    """Transposes the kernels of output layers, which are kept as [out, in]."""
+    layer, _, kind = name.rpartition("/")
+    return array.T if kind == "kernel" and layer in _OUTPUTS else array
+
+
+def _prefix(directory):
+    """directory -> its checkpoint without the suffix: bert_model.ckpt, the one last saved there or the only one."""
+    found = sorted(path.with_suffix("") for path in directory.glob("*.index"))
+    if directory / "bert_model.ckpt" in found:
+        return directory / "bert_model.ckpt"
+    if latest := tf.train.latest_checkpoint(str(directory)):
+        return Path(latest)
+    if len(found) != 1:
+        raise ValueError(
+            f"{directory} must hold one TensorFlow checkpoint, bert_model.ckpt.index and bert_model.ckpt.data-*. "
+            f"It holds: {', '.join(path.name for path in found) or 'none'}."
+        )
+    return found[0]
+
+
+def _tried(prefix, function, argument):
+    """What function(argument) gives; its errors become a `ValueError` that says which checkpoint can't be read."""
+    try:
+        return function(argument)
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(
+            f"TensorFlow can't read the checkpoint {prefix}.*: {error}. Is it copied as a whole?"
+        ) from error
+
+
+def _tokenizer_from(directory, tokenizer_class):
+    """directory, WordPieceTokenizer -> its tokenizer, or None where there is none."""
+    return tokenizer_class.load(directory) if (directory / "vocab.txt").is_file() else None
