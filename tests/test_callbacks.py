@@ -1,0 +1,67 @@
+"""What training cost, counted exactly, and the best weights kept."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bert
+from keras_bert.callbacks import KeepBest, Throughput
+from keras_bert.data import LabelledTexts, classification_batches
+
+REVIEWS = LabelledTexts([("good " * i, "yes") for i in range(1, 8)] + [("dull " * i, "no") for i in range(1, 8)])
+
+
+@pytest.fixture
+def model(small_config):
+    model = keras_bert.text_classifier(keras_bert.backbone(small_config), 2, labels=["no", "yes"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras_bert.AdamW(1e-2), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def batches(tokenizer):
+    return classification_batches(REVIEWS, tokenizer, REVIEWS.labels, batch_size=4, max_length=6, seed=0)
+
+
+def test_throughput_counts_what_was_trained(model, batches):
+    throughput = Throughput()
+    model.fit(throughput.count(batches), epochs=3, verbose=0, callbacks=[throughput], validation_data=batches)
+    results = throughput.results()
+    assert results["steps"] == 12
+    cells = real = 0
+    for inputs, _ in batches:
+        real += int(inputs["padding_mask"].numpy().sum())
+        cells += inputs["padding_mask"].shape.num_elements()
+    # Texts of 1 to 7 words, of which 4 fit, with [CLS] and [SEP]; padding differs a little from epoch to epoch.
+    assert real == 2 * (3 + 4 + 5 + 4 * 6)
+    assert results["padding"] == pytest.approx(1 - real / cells, abs=0.06)
+    assert results["train_examples_per_s"] > 0
+    ratio = results["real_tokens_per_s"] / results["train_examples_per_s"]
+    assert ratio == pytest.approx(real / 14, rel=0.15)
+    assert results["seconds"] > 0
+
+
+def test_keep_best_ends_with_the_best_epoch(model, batches, tokenizer, tmp_path):
+    best = KeepBest("val_accuracy", tokenizer, tmp_path / "best")
+    best.set_model(model)
+    kept = None
+    for epoch, accuracy in enumerate([0.5, 0.9, 0.9, 0.7]):
+        model.set_weights([np.full(weight.shape, float(epoch), "float32") for weight in model.get_weights()])
+        best.on_epoch_end(epoch, {"val_accuracy": accuracy})
+        if epoch == 1:
+            kept = (tmp_path / "best" / "model.safetensors").read_bytes()
+    best.on_train_end()
+    assert best.best == 0.9
+    assert {float(weight.max()) for weight in model.get_weights()} == {1.0}
+    assert (tmp_path / "best" / "model.safetensors").read_bytes() == kept
+    loaded, _ = keras_bert.load_pretrained(tmp_path / "best", task="text_classifier")
+    assert keras_bert.labels_of(loaded) == ("no", "yes")
+    assert {float(weight.max()) for weight in loaded.get_weights()} == {1.0}
+
+
+def test_keep_best_under_fit(model, batches, tokenizer):
+    best = KeepBest("val_accuracy", tokenizer)
+    history = model.fit(batches, validation_data=batches, epochs=4, verbose=0, callbacks=[best])
+    assert best.best == max(history.history["val_accuracy"])
+    assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == pytest.approx(best.best)

@@ -1,0 +1,54 @@
+"""Output directories: whole or not there, and nothing lost."""
+
+import pytest
+
+from keras_bert.files import check_writable, written_beside
+
+OWN = ("answer.txt",)
+
+
+def test_a_new_directory_appears_with_its_parents(tmp_path):
+    with written_beside(tmp_path / "a" / "b", OWN) as beside:
+        (beside / "answer.txt").write_text("42")
+        assert not (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "a" / "b" / "answer.txt").read_text() == "42"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with pytest.raises(RuntimeError), written_beside(tmp_path / "output", OWN) as beside:
+        (beside / "answer.txt").write_text("4")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_keeps_what_was_there(tmp_path):
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "answer.txt").write_text("old")
+    with pytest.raises(RuntimeError), written_beside(tmp_path / "output", OWN, overwrite=True):
+        raise RuntimeError
+    assert (tmp_path / "output" / "answer.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_something_else_is_never_overwritten(tmp_path, overwrite):
+    (tmp_path / "thesis.docx").write_text("years of work")
+    with pytest.raises(ValueError, match="thesis.docx"), written_beside(tmp_path, OWN, overwrite):
+        pass
+    assert (tmp_path / "thesis.docx").exists()
+
+
+def test_its_own_is_overwritten_only_when_told(tmp_path):
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "answer.txt").write_text("old")
+    with pytest.raises(ValueError, match="overwrite=True"):
+        check_writable(tmp_path / "output", OWN)
+    with written_beside(tmp_path / "output", OWN, overwrite=True) as beside:
+        (beside / "answer.txt").write_text("new")
+    assert (tmp_path / "output" / "answer.txt").read_text() == "new"
+
+
+def test_a_file_in_its_place_is_refused(tmp_path):
+    (tmp_path / "output").write_text("a file")
+    with pytest.raises(ValueError, match="it is a file"):
+        check_writable(tmp_path / "output", OWN, overwrite=True)
