@@ -22,6 +22,16 @@ _LAYOUT_FILES = {
         "vocab.txt",
         "tokenizer_config.json",
     ),
+    "keras_hub": (
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "preprocessor.json",
+        "task.json",
+        "task.weights.h5",
+        "tokenizer.json",
+        "assets",
+    ),
 }
 # What is downloaded of a repository on the hub: Hugging Face's layout, or a KerasHub preset.
 _HUB_FILES = [
@@ -99,12 +109,13 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
         directory: Where to write: a directory that doesn't exist yet or is empty.
         labels: Names of a classifier's classes in the order of the logits; None: the model's own.
         overwrite: If True, a directory that holds nothing but such a checkpoint is replaced.
-        layout: `"hugging_face"`, or `"google"` for that of the original release: bert_config.json, bert_model.ckpt.*
-            and vocab.txt, without labels.
+        layout: `"hugging_face"`; `"google"` for that of the original release: bert_config.json, bert_model.ckpt.* and
+            vocab.txt, without labels; or `"keras_hub"` for a preset, without labels, of a model whose arithmetic and
+            head KerasHub has: one that came from there.
 
     Raises:
         ValueError: If the directory holds something, the labels don't fit the model, the vocabulary isn't as large as
-            the token embedding, or the layout has no name for the activation.
+            the token embedding, or the layout can't say what the model computes.
 
     Example:
     >>> import tempfile

@@ -7,8 +7,9 @@ import keras_nlp
 import numpy as np
 from keras import ops
 
-from keras_bert.checkpoints.weights import Checkpoint, open_tokenizer
+from keras_bert.checkpoints.weights import HEADS, Checkpoint, foreign_weights, open_tokenizer, task_of
 from keras_bert.config import BertConfig
+from keras_bert.models import config_of
 
 # Layer of this library -> layers of BertBackbone, BertMaskedLM and BertTextClassifier.
 _ENCODER_LAYER = {
@@ -64,6 +65,69 @@ def open_checkpoint(directory):
         head_tasks=("text_classifier", "text_regressor"),
         adjust=_adjust_mlm_head if isinstance(model, keras_nlp.models.BertMaskedLM) else None,
     )
+
+
+def write(model, tokenizer, directory, labels=None):
+    """Writes the model, and the tokenizer unless it is None, into an existing directory."""
+    task, config = task_of(model), config_of(model)
+    if labels is not None:
+        raise ValueError('KerasHub\'s layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
+    _check_arithmetic(model, task, config)
+    preset = keras_nlp.models.BertBackbone(
+        vocabulary_size=config.vocabulary_size,
+        num_layers=config.num_layers,
+        num_heads=config.num_heads,
+        hidden_dim=config.hidden_dim,
+        intermediate_dim=config.intermediate_dim,
+        dropout=config.dropout,
+        max_sequence_length=config.max_sequence_length,
+        num_segments=config.num_segments,
+        dtype="float32",
+    )
+    hub_tokenizer = _hub_tokenizer(tokenizer)
+    if task != "backbone":
+        masked = task == "masked_language_model"
+        hub_task = keras_nlp.models.BertMaskedLM if masked else keras_nlp.models.BertTextClassifier
+        (head,) = (model.get_layer(name) for name in HEADS[task])
+        arguments = {} if masked else {"num_classes": head.num_classes, "dropout": head.dropout}
+        if tokenizer is not None:
+            length = config.max_sequence_length
+            arguments["preprocessor"] = hub_task.preprocessor_cls(hub_tokenizer, sequence_length=length)
+        preset = hub_task(preset, **arguments)
+    variables = {variable.path: variable for variable in preset.weights}
+    for name, array in foreign_weights(model, foreign_names, lambda name, array: array).items():
+        variables[name].assign(np.reshape(array, variables[name].shape))
+    preset.save_to_preset(str(directory))
+    if tokenizer is not None:
+        hub_tokenizer.save_to_preset(str(directory))
+
+
+def _hub_tokenizer(tokenizer):
+    """WordPieceTokenizer or None -> KerasHub's with the same vocabulary and settings, or None."""
+    if tokenizer is None:
+        return None
+    return keras_nlp.models.BertTokenizer(
+        vocabulary=list(tokenizer.vocabulary),
+        lowercase=tokenizer.lowercase,
+        strip_accents=tokenizer.lowercase if tokenizer.strip_accents is None else tokenizer.strip_accents,
+    )
+
+
+def _check_arithmetic(model, task, config):
+    """Raises a `ValueError` for a model that KerasHub's classes would compute otherwise, or have no class for."""
+    expected = {"activation": "gelu_tanh", "layer_norm_epsilon": 1e-12, "attention_dropout": config.dropout}
+    wrong = [f"{key}={getattr(config, key)!r}" for key, value in expected.items() if getattr(config, key) != value]
+    for head in (layer for layer in model.layers if layer.name == "mlm"):
+        if (head.activation, head.layer_norm_epsilon) != ("gelu", 1e-5):
+            wrong.append(f"masked-word head with {head.activation!r} and {head.layer_norm_epsilon}")
+    if task in ("pretrainer", "token_classifier", "span_predictor"):
+        wrong.append(task)
+    if wrong:
+        raise ValueError(
+            f"KerasHub's BERT has no {', no '.join(wrong)}. It has backbones, classifiers and masked language models "
+            f"with {', '.join(f'{key}={value!r}' for key, value in expected.items())}, and 'gelu' and 1e-05 in the "
+            'masked-word head. Save with layout="hugging_face".'
+        )
 
 
 def handle_of(name):

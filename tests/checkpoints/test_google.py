@@ -167,6 +167,7 @@ def test_saved_and_loaded_again(task, tmp_path):
     classes = {"num_classes": 3} if task in ("text_classifier", "token_classifier") else {}
     model = body if task == "backbone" else getattr(models, task)(body, **classes)
     save_pretrained(model, tokenizer, tmp_path / "saved", layout="google")
+    save_pretrained(model, tokenizer, tmp_path / "saved", layout="google", overwrite=True)
     again, tokenizer = load_pretrained(tmp_path / "saved", task)
     assert models.config_of(again) == models.config_of(model)
     assert tokenizer.vocabulary_size == 29

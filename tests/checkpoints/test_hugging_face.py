@@ -426,7 +426,7 @@ def test_save_arguments_that_do_not_fit(tmp_path):
         save_pretrained(model, None, tmp_path / "out", labels=["a", "b"])
     with pytest.raises(ValueError, match="`labels` are for classifiers"):
         save_pretrained(load_pretrained(TINY / "backbone")[0], None, tmp_path / "out", labels=["a", "b"])
-    with pytest.raises(ValueError, match="`layout` must be one of hugging_face, google"):
+    with pytest.raises(ValueError, match="`layout` must be one of hugging_face, google, keras_hub"):
         save_pretrained(model, None, tmp_path / "out", layout="onnx")
     odd = models.backbone(BertConfig.named("tiny", vocabulary_size=29, activation="celu"))
     with pytest.raises(ValueError, match="'celu' has no name in transformers"):

@@ -7,7 +7,7 @@ import keras_nlp
 import numpy as np
 import pytest
 
-from keras_bert import models
+from keras_bert import BertConfig, models
 from keras_bert.checkpoints import load_pretrained, save_pretrained
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "café", *(f"w{i}" for i in range(20))]
@@ -109,6 +109,45 @@ def test_masked_language_model(hub_backbone, hub_tokenizer, tmp_path):
     assert_equal(keras.models.load_model(tmp_path / "model.keras")(inputs)["mlm"], masked(inputs))
     with pytest.warns(UserWarning, match=r"layer_norm_epsilon=1e-05, as KerasHub's have\."):
         save_pretrained(model, tokenizer, tmp_path / "saved")
+
+
+def test_saved_as_a_preset_and_loaded_by_keras_hub(hub_backbone, hub_tokenizer, tmp_path):
+    preprocessor = keras_nlp.models.BertTextClassifierPreprocessor(hub_tokenizer, sequence_length=11)
+    classifier = keras_nlp.models.BertTextClassifier(
+        hub_backbone, num_classes=3, preprocessor=preprocessor, dropout=0.3
+    )
+    shaken(classifier).save_to_preset(str(tmp_path / "classifier"))
+    model, tokenizer = load_pretrained(tmp_path / "classifier", "text_classifier")
+    save_pretrained(model, tokenizer, tmp_path / "ours", layout="keras_hub")
+    save_pretrained(model, tokenizer, tmp_path / "ours", layout="keras_hub", overwrite=True)
+    again = keras_nlp.models.BertTextClassifier.from_preset(str(tmp_path / "ours"))
+    assert_equal(again(INPUTS), classifier(INPUTS))
+    assert again.dropout == 0.3
+    assert again.preprocessor.tokenizer.get_vocabulary() == VOCABULARY
+    assert again.preprocessor.tokenizer.lowercase and not again.preprocessor.tokenizer.strip_accents
+    assert_equal(load_pretrained(tmp_path / "ours", "text_classifier")[0](INPUTS), classifier(INPUTS))
+
+    masked = shaken(keras_nlp.models.BertMaskedLM(hub_backbone))
+    masked.save_to_preset(str(tmp_path / "masked"))
+    with pytest.warns(UserWarning, match="pooled_dense"):
+        model, _ = load_pretrained(tmp_path / "masked", "masked_language_model")
+    save_pretrained(model, tokenizer, tmp_path / "again", layout="keras_hub")
+    inputs = {**INPUTS, "mask_positions": np.array([[1, 4], [2, 0], [1, 2]], "int32")}
+    again = keras_nlp.models.BertMaskedLM.from_preset(str(tmp_path / "again"), preprocessor=None)
+    assert_equal(again(inputs), masked(inputs))
+
+
+def test_models_that_keras_hub_does_not_have(tmp_path):
+    body = models.backbone(BertConfig.named("tiny", vocabulary_size=29, layer_norm_epsilon=1e-5))
+    with pytest.raises(ValueError, match="has no activation='gelu', no layer_norm_epsilon=1e-05"):
+        save_pretrained(body, None, tmp_path / "out", layout="keras_hub")
+    body = models.backbone(BertConfig.named("tiny", vocabulary_size=29, activation="gelu_tanh"))
+    with pytest.raises(ValueError, match=r"has no span_predictor\."):
+        save_pretrained(models.span_predictor(body), None, tmp_path / "out", layout="keras_hub")
+    with pytest.raises(ValueError, match="no masked-word head with 'gelu_tanh' and 1e-12"):
+        save_pretrained(models.masked_language_model(body), None, tmp_path / "out", layout="keras_hub")
+    with pytest.raises(ValueError, match="no place for `labels`"):
+        save_pretrained(body, None, tmp_path / "out", labels=["a"], layout="keras_hub")
 
 
 def test_a_head_that_the_preset_lacks_is_named(hub_backbone, hub_tokenizer, tmp_path):
