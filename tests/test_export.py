@@ -19,7 +19,7 @@ import json, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("keras", "keras_bert", "keras_nlp", "keras_hub", "tokenizers"):
+        if name.split(".")[0] in ("keras_bert", "keras_nlp", "keras_hub", "tokenizers"):
             raise ImportError(name + " is blocked")
 
 sys.meta_path.insert(0, Blocked())

@@ -67,6 +67,9 @@ def pad(rows, tokenizer):
         A dict of int32 [B, T]: `token_ids`, `segment_ids` and `padding_mask`.
     """
     token_ids = rows.to_tensor(tokenizer.padding_id)  # [B, T]
+    # A batch of no rows has no width either; one column lets the model take its [CLS] there.
+    no_rows = tf.cast(tf.equal(tf.shape(token_ids)[0], 0), tf.int32)
+    token_ids = tf.pad(token_ids, [[0, 0], [0, no_rows]])
     return {
         "token_ids": token_ids,
         "segment_ids": tf.zeros_like(token_ids),
