@@ -1,18 +1,20 @@
 """BERT's normalization as TensorFlow graph ops, exact to the codepoint.
 
-Cleaning, isolating Chinese characters, decomposing (NFD) and dropping accents, lower-casing: all of it depends on one codepoint
-at a time, except for one thing, the canonical order of combining marks. So it is a table, made by asking the reference
-implementation (`tests/references/make_codepoints.py`) and kept in `codepoints.npz`:
+Cleaning, isolating Chinese characters, decomposing (NFD) and dropping accents, lower-casing: all of it depends on one
+codepoint at a time, except for one thing, the canonical order of combining marks. So it is a table, made by asking
+the reference implementation (`tests/references/make_codepoints.py`) and kept in `codepoints.npz`:
 
-- `*_index`, `*_blocks`: an entry for each codepoint, in blocks of 128 that are kept once. Bits 0-1 of an entry: how many
-  codepoints come out (0 to 3). Bit 2: the codepoint ends a word. Bit 3: what comes out may change places with its neighbours.
-  The rest: the difference between what comes out and what went in, or, where several come out, where they begin in `*_expansions`.
+- `*_index`, `*_blocks`: an entry for each codepoint, in blocks of 128 that are kept once. Bits 0-1 of an entry: how
+  many codepoints come out (0 to 3). Bit 2: the codepoint ends a word. Bit 3: what comes out may change places with
+  its neighbours. The rest: the difference between what comes out and what went in, or, where several come out, where
+  they begin in `*_expansions`.
 - `marks`, `mark_ranks`: combining marks and their rank in canonical order.
-- `aliased`: codepoints that tensorflow-text and BERT disagree on (punctuation or not). They travel as private-use codepoints, which
-  cleaning keeps out of every text.
+- `aliased`: codepoints that tensorflow-text and BERT disagree on (punctuation or not). They travel as private-use
+  codepoints, which cleaning keeps out of every text.
 
-Most text needs none of it: rows in which every codepoint stays as it is (or is an ASCII capital) are recognised by a regular
-expression and passed through. Shapes: B rows, N codepoints going in, M coming out, all rows one after the other.
+Most text needs none of it: rows in which every codepoint stays as it is (or is an ASCII capital) are recognised by a
+regular expression and passed through. Shapes: B rows, N codepoints going in, M coming out, all rows one after the
+other.
 """
 
 import functools
@@ -30,11 +32,10 @@ FIRST_SPECIAL_INPUT = 0x110000  # one past Unicode: what a special token found w
 PRIVATE = range(0x100000, 0x110000)  # plane 16: never in a cleaned text
 UNKNOWN_LETTER, FIRST_SPECIAL, FIRST_ALIAS = 0x100000, 0x100001, 0x100010
 
-# Rows without such a run have no word over the limit. Leaving out what commonly parts words keeps Chinese text on the short way.
-LONG_RUN = (
-    r"(?s).*[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F\x{2000}-\x{206F}\x{3000}-\x{303F}\x{4E00}-\x{9FFF}]{%d}.*"
-    % (MAX_WORD_LENGTH + 1)
-)
+# Rows without such a run have no word over the limit. Leaving out what commonly parts words keeps Chinese text on the
+# short way.
+PARTING = r"\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F\x{2010}-\x{2027}\x{3000}-\x{3003}\x{3008}-\x{3011}\x{4E00}-\x{9FFF}"
+LONG_RUN = rf"(?s).*[^{PARTING}]{{{MAX_WORD_LENGTH + 1}}}.*"
 HAS_SPECIAL_TOKEN = r"(?s).*\[(PAD|UNK|CLS|SEP|MASK)\].*"
 
 
@@ -65,8 +66,9 @@ def stand_alone():
 class Normalization:
     """Normalizes strings as BERT does, up to the word boundaries that FastWordpieceTokenizer finds by itself.
 
-    The result is meant for that tokenizer, not for reading: codepoints in plane 16 stand for special tokens, for letters of
-    words over 100 codepoints, and for codepoints that tensorflow-text would take for punctuation where BERT doesn't.
+    The result is meant for that tokenizer, not for reading: codepoints in plane 16 stand for special tokens, for
+    letters of words over 100 codepoints, and for codepoints that tensorflow-text would take for punctuation where
+    BERT doesn't.
 
     Args:
         lowercase: whether to lower-case.
@@ -93,9 +95,9 @@ class Normalization:
             keep_special_tokens: whether "[MASK]" and the like in a text stay whole.
 
         Returns:
-            `normalized`, string [B], and `origins`, three int32 tensors: where each rewritten codepoint comes from, [M], its
-            first and one past its last codepoint in the raw row; and for each row where it begins among these, [B], or -1 if the
-            row was passed through, codepoint for codepoint.
+            `normalized`, string [B], and `origins`, three int32 tensors: where each rewritten codepoint comes from,
+            [M], its first and one past its last codepoint in the raw row; and for each row where it begins among
+            these, [B], or -1 if the row was passed through, codepoint for codepoint.
         """
         passed = tf.strings.regex_full_match(texts, self._passes) & ~tf.strings.regex_full_match(texts, LONG_RUN)
         if keep_special_tokens:
@@ -148,7 +150,7 @@ class Normalization:
         return tf.gather(self._blocks, block * (1 << BLOCK_BITS) + (codepoints & ((1 << BLOCK_BITS) - 1)))
 
     def _expand(self, codepoints, entries, splits, length=None, single=None):
-        """Replaces each codepoint: [N], [N], [R + 1] -> codepoints [M], their origins among the N [M], splits [R + 1]."""
+        """Replaces codepoints: [N], [N], [R + 1] -> codepoints [M], their origins among the N [M], splits [R + 1]."""
         value = tf.bitwise.right_shift(entries, VALUE_SHIFT)
         length = entries & LENGTH if length is None else length
         single = codepoints + value if single is None else single
@@ -160,8 +162,8 @@ class Normalization:
     def _reorder(self, codepoints, entries, splits):
         """As `_expand`, but puts combining marks in canonical order, for rows where that changes what comes out.
 
-        Accents that will be dropped take part in the order. A codepoint that moves takes over the origin of the place it moves to, as in
-        the reference, where only the first codepoint of a decomposition uses up an origin.
+        Accents that will be dropped take part in the order. A codepoint that moves takes over the origin of the place
+        it moves to, as in the reference, where only the first codepoint of a decomposition uses up an origin.
         """
         is_mark, rank = self._rank(codepoints)  # [N]
         dropped = (entries & LENGTH == 0) & is_mark
@@ -207,7 +209,7 @@ def _pass_through(table, lowercase):
 
 
 def _join_special_tokens(codepoints, splits):
-    """Puts one codepoint for each special token: [N], [R + 1] -> codepoints [N], how many raw ones each stands for [N]."""
+    """Puts one codepoint for each special token: [N], [R + 1] -> codepoints [N], how many each stands for [N]."""
     longest = max(map(len, SPECIAL_TOKENS))
     padded = tf.concat([codepoints, tf.fill([longest], -1)], 0)
     size = tf.size(codepoints)

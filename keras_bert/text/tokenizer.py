@@ -1,8 +1,8 @@
 """WordPiece tokenization in the TensorFlow graph, with the ids and offsets of BERT's reference tokenizers."""
 
 import json
-import os
 import pathlib
+import re
 import types
 
 import tensorflow as tf
@@ -18,24 +18,36 @@ from keras_bert.text.normalization import (
     row_of_each,
     token_aliases,
 )
-from keras_bert.text.vocabulary import check_vocabulary, read_vocabulary, write_text, write_vocabulary
+from keras_bert.text.vocabulary import (
+    check_vocabulary,
+    in_order,
+    read_json,
+    read_settings,
+    read_vocabulary,
+    write_text,
+    write_vocabulary,
+)
+
+# Tokens with one of these are never found: white space, control characters and plane 16 are in no word of a
+# normalized text. Some mean something to FastWordpieceTokenizer or to the normalization, so they are kept from it.
+NEVER = re.compile(rf"[\s\x00-\x1f\x7f{chr(PRIVATE.start)}-{chr(PRIVATE.stop - 1)}]")
 
 
 class WordPieceTokenizer:
     """Splits strings into WordPiece tokens and gives their ids, all in the TensorFlow graph.
 
-    Ids and offsets are those of Hugging Face's `tokenizers.BertWordPieceTokenizer` and of the original BERT. It works on Python
-    strings and on string tensors, eagerly, in `tf.data` and in a `tf.function`, and a SavedModel that calls it needs only
-    tensorflow and tensorflow-text to run. No [CLS] or [SEP] is added: packing does that.
+    Ids and offsets are those of Hugging Face's `tokenizers.BertWordPieceTokenizer` and of the original BERT. It works
+    on Python strings and on string tensors, eagerly, in `tf.data` and in a `tf.function`, and a SavedModel that calls
+    it needs only tensorflow and tensorflow-text to run. No [CLS] or [SEP] is added: packing does that.
 
     Invalid UTF-8 is dropped; an empty or blank string gives no tokens; words over 100 characters are one [UNK].
 
     Args:
-        vocabulary: tokens in order of their ids, or a mapping from each token to its id; [PAD], [UNK], [CLS], [SEP] and [MASK] are
-            among them. Tokens that continue a word begin with "##".
+        vocabulary: tokens in order of their ids, or a mapping from each token to its id; [PAD], [UNK], [CLS], [SEP]
+            and [MASK] are among them. Tokens that continue a word begin with "##".
         lowercase: whether to lower-case.
-        strip_accents: whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes Hangul syllables
-            apart: give False for Korean.
+        strip_accents: whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes
+            Hangul syllables apart: give False for Korean.
 
     Raises:
         ValueError: if special tokens are missing, tokens are empty or there twice, or ids have gaps.
@@ -45,7 +57,8 @@ class WordPieceTokenizer:
         Devlin et al., BERT, 2018 (https://arxiv.org/abs/1810.04805); Song et al., Fast WordPiece Tokenization, 2021.
 
     Example:
-        >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "em", "##bed", "##ding", "##s", "."])
+        >>> special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        >>> tokenizer = WordPieceTokenizer([*special, "em", "##bed", "##ding", "##s", "."])
         >>> tokenizer.tokens("Embeddings.")
         ['em', '##bed', '##ding', '##s', '.']
         >>> tokenizer(["Embeddings.", "", "Bed"]).to_list()
@@ -57,7 +70,7 @@ class WordPieceTokenizer:
             raise TypeError(f"lowercase must be True or False, but {lowercase!r} came.")
         if not (strip_accents is None or isinstance(strip_accents, bool)):
             raise TypeError(f"strip_accents must be True, False or None (as lowercase), but {strip_accents!r} came.")
-        tokens = _in_order(vocabulary)
+        tokens = in_order(vocabulary)
         check_vocabulary(tokens)
         self.lowercase = lowercase
         self.strip_accents = strip_accents
@@ -68,7 +81,7 @@ class WordPieceTokenizer:
         with tf.init_scope(), tf.device("CPU:0"):
             self._wordpiece = tensorflow_text.FastWordpieceTokenizer(
                 spelled,
-                max_bytes_per_word=4 * MAX_WORD_LENGTH,  # the normalization counts codepoints; UTF-8 has 4 bytes for one at most
+                max_bytes_per_word=4 * MAX_WORD_LENGTH,  # out of the way: the normalization counts codepoints
                 token_out_type=tf.int32,
                 unknown_token=spelled[self.unknown_id],
             )
@@ -87,8 +100,8 @@ class WordPieceTokenizer:
 
         Args:
             path: a directory with vocab.txt or tokenizer.json, or such a file itself.
-            lowercase: whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if neither is there,
-                True unless a token (special ones aside) has a capital letter.
+            lowercase: whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if
+                neither is there, True unless a token (special ones aside) has a capital letter.
             strip_accents: whether to drop accents; None: as these files say; if neither is there, as `lowercase`.
 
         Returns:
@@ -98,9 +111,11 @@ class WordPieceTokenizer:
             ValueError: if there is no vocabulary, it is broken, or its settings are not BERT's.
 
         Example:
+            >>> import tempfile
             >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
-            >>> WordPieceTokenizer(tokens, strip_accents=False).save("/tmp/keras_bert_tokenizer")
-            >>> WordPieceTokenizer.load("/tmp/keras_bert_tokenizer")
+            >>> with tempfile.TemporaryDirectory() as directory:
+            ...     WordPieceTokenizer(tokens, strip_accents=False).save(directory)
+            ...     WordPieceTokenizer.load(directory)
             WordPieceTokenizer(6 tokens, lowercase=True, strip_accents=False)
         """
         path = pathlib.Path(path)
@@ -109,14 +124,14 @@ class WordPieceTokenizer:
             if not file.exists():
                 file = path / "tokenizer.json"
             if not file.exists():
-                raise ValueError(f"The directory '{path}' holds neither vocab.txt nor tokenizer.json. Is it a BERT checkpoint?")
+                raise ValueError(f"'{path}' holds neither vocab.txt nor tokenizer.json. Is it a BERT checkpoint?")
         else:
             directory, file = path.parent, path
             if not file.exists():
                 raise ValueError(f"'{path}' doesn't exist. Give a directory with vocab.txt, or the file itself.")
-        settings = _settings(directory)
+        settings = read_settings(directory)
         if file.suffix == ".json":
-            tokens = _in_order(_read_json(file).get("model", {}).get("vocab") or {})
+            tokens = in_order(read_json(file).get("model", {}).get("vocab") or {})
             check_vocabulary(tokens, f"The vocabulary in '{file}'")
         else:
             tokens = read_vocabulary(file)
@@ -130,7 +145,8 @@ class WordPieceTokenizer:
         """Saves in Hugging Face's layout: vocab.txt and tokenizer_config.json, which transformers' AutoTokenizer loads.
 
         Args:
-            directory: made if it is missing. A tokenizer.json in it is replaced too, because transformers would go by it.
+            directory: made if it is missing. A tokenizer.json in it is replaced too, because transformers would go by
+                it.
 
         Raises:
             ValueError: if `directory` can't be one.
@@ -158,9 +174,9 @@ class WordPieceTokenizer:
 
         Args:
             texts: strings: a list, a string tensor [B], or one string.
-            keep_special_tokens: whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are plain text
-                (brackets and a word), so that what users type can't forge them. `tokenizers` keeps them unless its
-                `encode_special_tokens` is set.
+            keep_special_tokens: whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are
+                plain text (brackets and a word), so that what users type can't forge them. `tokenizers` keeps them
+                unless its `encode_special_tokens` is set.
 
         Returns:
             Ragged int32 [B, (T)]; for one string, int32 [T].
@@ -181,8 +197,8 @@ class WordPieceTokenizer:
             keep_special_tokens: as in `__call__`.
 
         Returns:
-            `ids`, `starts` and `ends`, each ragged int32 [B, (T)] (for one string, int32 [T]): a token's first codepoint, and one
-            past its last, so that in Python `text[start:end]` is what the token was made from.
+            `ids`, `starts` and `ends`, each ragged int32 [B, (T)] (for one string, int32 [T]): a token's first
+            codepoint, and one past its last, so that in Python `text[start:end]` is what the token was made from.
 
         Raises:
             TypeError: if `texts` aren't strings.
@@ -238,7 +254,7 @@ class WordPieceTokenizer:
             TypeError: if `text` isn't one string.
         """
         if not isinstance(text, (str, bytes)):
-            raise TypeError(f"tokens takes one string, but {type(text).__name__} came. For several, call the tokenizer.")
+            raise TypeError(f"tokens takes one str, but {type(text).__name__} came. For several, call the tokenizer.")
         return [self._tokens[i] for i in self(text, keep_special_tokens).numpy()]
 
     def detokenize(self, ids):
@@ -248,7 +264,8 @@ class WordPieceTokenizer:
             ids: integers: [T], or [B, T], or ragged [B, (T)], as a list, an array or an eager tensor.
 
         Returns:
-            A str, or a list of B str. Punctuation stays apart, special tokens stay: tokenized again, they give the same ids.
+            A str, or a list of B str. Punctuation stays apart, special tokens stay: tokenized again, they give the
+            same ids.
 
         Raises:
             ValueError: if an id isn't in the vocabulary.
@@ -294,76 +311,20 @@ class WordPieceTokenizer:
         return self._tokens[int(id)]
 
     def __repr__(self):
-        return f"WordPieceTokenizer({len(self._tokens)} tokens, lowercase={self.lowercase}, strip_accents={self.strip_accents})"
-
-
-def _in_order(vocabulary):
-    """Puts tokens in order of their ids: list of str or {str: int} -> list of str."""
-    if isinstance(vocabulary, (str, bytes, os.PathLike)):
-        raise TypeError(f"vocabulary is {vocabulary!r:.80}; a list of tokens was expected. For a file: WordPieceTokenizer.load(path).")
-    if not hasattr(vocabulary, "keys"):
-        return list(vocabulary)
-    tokens = sorted(vocabulary, key=vocabulary.get)
-    gaps = [(token, i) for i, token in enumerate(tokens) if vocabulary[token] != i]
-    if gaps:
-        token, i = gaps[0]
-        raise ValueError(f"vocabulary gives {token!r} the id {vocabulary[token]} where {i} was expected: ids must be 0, 1, 2 ...")
-    return tokens
+        settings = f"lowercase={self.lowercase}, strip_accents={self.strip_accents}"
+        return f"WordPieceTokenizer({len(self._tokens)} tokens, {settings})"
 
 
 def _spelled(tokens):
-    """Spells tokens as they occur in normalized text, and those that never can so that they don't: list -> list of str."""
+    """Spells tokens as they occur in normalized text: list of str -> list of str, with the same ids."""
     aliases = str.maketrans(token_aliases())
     special = {token: chr(FIRST_SPECIAL + i) for i, token in enumerate(SPECIAL_TOKENS)}
     spelled = []
     for i, token in enumerate(tokens):
-        never = len(token) > MAX_WORD_LENGTH + len("##") or len(token.split()) != 1 or token != token.strip()
-        if never or any(ord(c) in PRIVATE for c in token if c > "\uffff"):
-            token = f"[\0{i}]"  # a word with brackets is no word
+        if NEVER.search(token) or len(token) > MAX_WORD_LENGTH + len("##"):
+            token = f"[\0{i}]"  # never found either: no word has brackets in it
         spelled.append(special.get(token) or (token if token.isascii() else token.translate(aliases)))
     return spelled
-
-
-def _settings(directory):
-    """What the files beside a vocabulary say: directory -> {"lowercase": bool or None, "strip_accents": bool or None} or {}."""
-    config, whole = directory / "tokenizer_config.json", directory / "tokenizer.json"
-    settings = {}
-    if whole.exists():
-        content = _read_json(whole)
-        model, normalizer = content.get("model") or {}, content.get("normalizer") or {}
-        if model.get("type") not in (None, "WordPiece") or normalizer.get("type") not in (None, "BertNormalizer"):
-            raise ValueError(
-                f"'{whole}' is a {model.get('type')} tokenizer with {normalizer.get('type')}; BERT's has WordPiece with "
-                "BertNormalizer. This checkpoint needs its own tokenizer."
-            )
-        settings = {"lowercase": normalizer.get("lowercase"), "strip_accents": normalizer.get("strip_accents")}
-        _expect(whole, normalizer, "handle_chinese_chars")
-    if config.exists():
-        content = _read_json(config)
-        _expect(config, content, "tokenize_chinese_chars")
-        names = {"lowercase": "do_lower_case", "strip_accents": "strip_accents"}
-        settings |= {name: content[key] for name, key in names.items() if key in content}
-        for name, key in names.items():
-            if settings.get(name) not in (None, True, False):
-                raise ValueError(f"'{config}' has {key}={settings[name]!r}; true, false or null was expected.")
-    return settings
-
-
-def _expect(file, content, key):
-    """Raises a ValueError if Chinese characters aren't to be isolated: BERT always does."""
-    if content.get(key, True) is False:
-        raise ValueError(f"'{file}' has {key}=false; BERT isolates Chinese characters, and this tokenizer always does.")
-
-
-def _read_json(file):
-    """Reads a JSON object: path -> dict."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"'{file}' isn't JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"'{file}' holds a {type(content).__name__}; a JSON object was expected.")
-    return content
 
 
 def _as_batch(texts):
@@ -372,8 +333,8 @@ def _as_batch(texts):
         texts = tf.convert_to_tensor(texts, dtype=tf.string)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"texts must be strings: a list of str, a string tensor or one str; {type(texts).__name__} came ({texts!r:.80})."
+            f"texts must be strings (a list of str, a string tensor or one str), but {texts!r:.80} came."
         ) from error
     if texts.shape.rank is None or texts.shape.rank > 1:
-        raise ValueError(f"texts must be one string or have one axis, [B], but came as {texts.shape}; reshape them to [-1].")
+        raise ValueError(f"texts must be one string or have one axis, [B], but came as {texts.shape}; reshape to [-1].")
     return (tf.reshape(texts, [1]), True) if texts.shape.rank == 0 else (texts, False)

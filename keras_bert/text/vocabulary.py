@@ -1,7 +1,7 @@
 """Vocabularies: checking, reading, writing and training the list of tokens in vocab.txt."""
 
 import collections
-import itertools
+import json
 import os
 import pathlib
 import tempfile
@@ -29,15 +29,15 @@ def check_vocabulary(tokens, source="the vocabulary"):
     missing = [token for token in SPECIAL_TOKENS if token not in set(tokens)]
     if missing:
         raise ValueError(
-            f"{source} ({len(tokens)} tokens) lacks {', '.join(missing)}; BERT needs {', '.join(SPECIAL_TOKENS)}, a line each. "
-            "Is it a BERT vocabulary, a token a line?"
+            f"{source} ({len(tokens)} tokens) lacks {', '.join(missing)}; BERT needs {', '.join(SPECIAL_TOKENS)}. "
+            "Is it a BERT vocabulary, a token a line? If so, put them on lines of their own."
         )
     lines = collections.defaultdict(list)
     for line, token in enumerate(tokens, 1):
         lines[token].append(line)
     twice = [f"{token!r} (lines {', '.join(map(str, at))})" for token, at in lines.items() if len(at) > 1]
     if twice:
-        raise ValueError(f"{source} has tokens more than once: {_some(twice)}; each token needs one id. Rename all but one.")
+        raise ValueError(f"{source} has tokens more than once: {_some(twice)}; each needs one id. Rename all but one.")
 
 
 def read_vocabulary(path):
@@ -55,9 +55,11 @@ def read_vocabulary(path):
         ValueError: if the file is missing, isn't UTF-8, or isn't a vocabulary (see `check_vocabulary`).
 
     Example:
-        >>> path = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"], "/tmp/keras_bert_vocab.txt")
-        >>> read_vocabulary(path)[-1]
-        'word'
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"], f"{directory}/vocab.txt")
+        ...     read_vocabulary(path)
+        ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a']
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -66,13 +68,74 @@ def read_vocabulary(path):
         raise ValueError(f"The vocabulary {os.fspath(path)!r} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"The vocabulary {os.fspath(path)!r} isn't UTF-8 ({error.reason} at byte {error.start}). Convert it, for example "
-            "with: iconv -f LATIN1 -t UTF-8"
+            f"The vocabulary {os.fspath(path)!r} isn't UTF-8 ({error.reason} at byte {error.start}). Convert it, for "
+            "example with: iconv -f LATIN1 -t UTF-8"
         ) from error
     if tokens and tokens[0].startswith("\ufeff"):
-        raise ValueError(f"The vocabulary {os.fspath(path)!r} begins with a byte order mark. Save it as UTF-8 without one.")
+        raise ValueError(f"The vocabulary {os.fspath(path)!r} begins with a byte order mark. Save it without one.")
     check_vocabulary(tokens, f"The vocabulary {os.fspath(path)!r}")
     return tokens
+
+
+def in_order(vocabulary):
+    """Puts tokens in order of their ids: list of str or {str: int} -> list of str."""
+    if isinstance(vocabulary, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"vocabulary is {vocabulary!r:.80}; a list of tokens was expected. For a file: WordPieceTokenizer.load."
+        )
+    if not hasattr(vocabulary, "keys"):
+        return list(vocabulary)
+    tokens = sorted(vocabulary, key=vocabulary.get)
+    gaps = [(token, i) for i, token in enumerate(tokens) if vocabulary[token] != i]
+    if gaps:
+        token, i = gaps[0]
+        raise ValueError(
+            f"vocabulary gives {token!r} the id {vocabulary[token]} where {i} was expected; ids must be 0, 1, 2 ..."
+        )
+    return tokens
+
+
+def read_settings(directory):
+    """What the files beside a vocabulary say: directory -> {"lowercase": bool or None, "strip_accents": bool or None}
+    or {}."""
+    config, whole = directory / "tokenizer_config.json", directory / "tokenizer.json"
+    settings = {}
+    if whole.exists():
+        content = read_json(whole)
+        model, normalizer = content.get("model") or {}, content.get("normalizer") or {}
+        if model.get("type") not in (None, "WordPiece") or normalizer.get("type") not in (None, "BertNormalizer"):
+            raise ValueError(
+                f"'{whole}' is a {model.get('type')} tokenizer with {normalizer.get('type')}; BERT's is WordPiece with "
+                "BertNormalizer. This checkpoint needs its own tokenizer."
+            )
+        settings = {"lowercase": normalizer.get("lowercase"), "strip_accents": normalizer.get("strip_accents")}
+        _expect(whole, normalizer, "handle_chinese_chars")
+    if config.exists():
+        content = read_json(config)
+        _expect(config, content, "tokenize_chinese_chars")
+        names = {"lowercase": "do_lower_case", "strip_accents": "strip_accents"}
+        settings |= {name: content[key] for name, key in names.items() if key in content}
+        for name, key in names.items():
+            if settings.get(name) not in (None, True, False):
+                raise ValueError(f"'{config}' has {key}={settings[name]!r}; true, false or null was expected.")
+    return settings
+
+
+def _expect(file, content, key):
+    """Raises a ValueError if Chinese characters aren't to be isolated: BERT always does."""
+    if content.get(key, True) is False:
+        raise ValueError(f"'{file}' has {key}=false; BERT isolates Chinese characters, and this tokenizer always does.")
+
+
+def read_json(file):
+    """Reads a JSON object: path -> dict."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"'{file}' isn't JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"'{file}' holds a {type(content).__name__}; a JSON object was expected.")
+    return content
 
 
 def write_vocabulary(tokens, path):
@@ -116,26 +179,28 @@ def train_vocabulary(
 ):
     """Trains a WordPiece vocabulary with the trainer of `tokenizers`; the same input gives the same vocabulary.
 
-    The trainer numbers continuing characters in the order of a randomly seeded hash map and breaks ties by these numbers. So
-    the alphabet is counted here and handed to it in a fixed order.
+    The trainer numbers continuing characters in the order of a randomly seeded hash map and breaks ties by these
+    numbers. So the alphabet is counted here and handed to it in a fixed order.
 
     Args:
-        files_or_texts: a path; or an iterable, either of paths or of texts. Strings are paths if the first one names a file.
+        files_or_texts: a path; or an iterable, either of paths or of texts. Strings are paths if the first one names
+            a file.
         size: number of tokens at most, special tokens and alphabet included. A small corpus may give fewer.
         lowercase: whether to lower-case, as the tokenizer will.
-        strip_accents: whether to decompose and drop accents, as the tokenizer will; None: as `lowercase`. Decomposing takes
-            Hangul syllables apart: give False for Korean.
+        strip_accents: whether to decompose and drop accents, as the tokenizer will; None: as `lowercase`. Decomposing
+            takes Hangul syllables apart: give False for Korean.
         min_frequency: how often a pair must occur to become a token.
-        alphabet_size: number of distinct characters at most, the most frequent ones; others become [UNK]. Text in Chinese
-            characters needs more.
+        alphabet_size: number of distinct characters at most, the most frequent ones; others become [UNK]. Text in
+            Chinese characters needs more.
         progress: whether to show a progress bar on stderr.
 
     Returns:
-        List of str in order of their ids: [PAD], [UNK], [CLS], [SEP], [MASK], characters, ##characters, then longer tokens. For
-        `WordPieceTokenizer`, whose `save` writes vocab.txt.
+        List of str in order of their ids: [PAD], [UNK], [CLS], [SEP], [MASK], characters, ##characters, then longer
+        tokens. For `WordPieceTokenizer`, whose `save` writes vocab.txt.
 
     Raises:
-        ValueError: if a file is missing or isn't UTF-8, the corpus has no words, or `size` is too small for the alphabet.
+        ValueError: if a file is missing or isn't UTF-8, the corpus has no words, or `size` is too small for the
+            alphabet.
         TypeError: if something else than paths or strings comes.
 
     Source:
@@ -143,7 +208,7 @@ def train_vocabulary(
 
     Example:
         >>> train_vocabulary(["low lower lowest", "new newer newest"], size=30)[-4:]
-        ['##we', 'lowe', 'newe', '##st']
+        ['ne', '##st', '##wer', '##west']
     """
     texts = _Texts(files_or_texts)
     strip_accents = lowercase if strip_accents is None else strip_accents
@@ -152,8 +217,9 @@ def train_vocabulary(
     first = [*SPECIAL_TOKENS, *alphabet, *("##" + character for character in continuing)]
     if size <= len(first):
         raise ValueError(
-            f"size={size} is too small: {len(SPECIAL_TOKENS)} special tokens and {len(alphabet)} characters, alone and continuing a "
-            f"word, already take {len(first)}. Give a larger size or an alphabet_size below {alphabet_size}."
+            f"size={size} is too small: {len(SPECIAL_TOKENS)} special tokens and {len(alphabet)} characters, alone and "
+            f"continuing a word, already take {len(first)}. Give a larger size or a smaller alphabet_size "
+            f"(it is {alphabet_size})."
         )
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizer
@@ -166,7 +232,7 @@ def train_vocabulary(
         limit_alphabet=len(alphabet),
         show_progress=progress,
     )
-    tokenizer.train_from_iterator(itertools.batched(texts, 1000) if hasattr(itertools, "batched") else texts, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     ids = tokenizer.get_vocab()
     return sorted(ids, key=ids.get)
 
@@ -184,9 +250,11 @@ class _Texts:
             files = bool(items) and (isinstance(items[0], os.PathLike) or _is_file(items[0]))
         for item in items:
             if not isinstance(item, (str, os.PathLike)):
-                raise TypeError(f"files_or_texts holds {type(item).__name__} ({item!r:.60}); give paths or texts (str).")
+                raise TypeError(f"files_or_texts holds {type(item).__name__} {item!r:.60}; give paths or texts (str).")
             if files and not _is_file(item):
-                raise ValueError(f"The corpus file {os.fspath(item)!r:.200} doesn't exist. Texts are given as a list of str.")
+                raise ValueError(
+                    f"The corpus file {os.fspath(item)!r:.200} doesn't exist. Give texts as a list of str."
+                )
         self.items, self.files = items, files
 
     def __iter__(self):
@@ -199,8 +267,8 @@ class _Texts:
                     yield from file
             except UnicodeDecodeError as error:
                 raise ValueError(
-                    f"The corpus file {os.fspath(path)!r} isn't UTF-8 ({error.reason}). Convert it, for example with: iconv -f "
-                    "LATIN1 -t UTF-8"
+                    f"The corpus file {os.fspath(path)!r} isn't UTF-8 ({error.reason}). Convert it, for example with: "
+                    "iconv -f LATIN1 -t UTF-8"
                 ) from error
 
 
@@ -224,13 +292,14 @@ def _alphabet(texts, normalizer, limit):
     counts[ord(" ")] = 0
     present = np.flatnonzero(counts)
     if not len(present):
-        raise ValueError("The corpus has no words: no texts came, or all are blank. Give a path, or texts with words in them.")
+        raise ValueError("The corpus has no words: no texts came, or all are blank. Give a path, or texts with words.")
     kept = np.sort(present[np.argsort(-counts[present], kind="stable")][:limit])
     return [chr(c) for c in kept], [chr(c) for c in kept if continuing[c]]
 
 
 def _chunks(texts, size):
-    """Joins texts, a space between them, into strings of about `size` characters: iterable of str -> iterator of str."""
+    """Joins texts, a space between them, into strings of about `size` characters: iterable of str -> iterator of
+    str."""
     chunk, length = [], 0
     for text in texts:
         chunk.append(text)

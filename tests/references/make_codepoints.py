@@ -1,9 +1,10 @@
-"""Makes keras_bert/text/codepoints.npz: what BERT's normalization does to each codepoint, by asking `tokenizers` itself.
+"""Makes keras_bert/text/codepoints.npz: what BERT's normalization does to each codepoint, by asking `tokenizers`
+itself.
 
     python tests/references/make_codepoints.py [--output keras_bert/text/codepoints.npz]
 
-Asks ~4.4 million questions, about 20 seconds. Made with tokenizers 0.23.3 and tensorflow-text 2.21.1; make it again when a test
-says that either has changed its mind. `keras_bert/text/normalization.py` says what each array is for.
+Asks ~4.4 million questions, about 20 seconds. Made with tokenizers 0.23.3 and tensorflow-text 2.21.1; make it again
+when a test says that either has changed its mind. `keras_bert/text/normalization.py` says what each array is for.
 """
 
 import argparse
@@ -71,7 +72,8 @@ def make():
     alias = {c: FIRST_ALIAS + i for i, c in enumerate(aliased)}
     ranks = mark_ranks()
     stripped = normalizer(False, True)
-    # A dropped mark of class 0 still keeps its neighbours from changing places: rank 0. What cleaning removes isn't listed.
+    # A dropped mark of class 0 still keeps its neighbours from changing places: rank 0. What cleaning removes isn't
+    # listed.
     ranks |= {c: 0 for c in CODEPOINTS if clean[c] and not stripped(chr(c)) and c not in ranks}
     arrays = {
         "aliased": np.array(aliased, np.int32),
@@ -96,7 +98,7 @@ def make():
             value = output[0] - c if len(output) == 1 else len(expansions)
             if len(output) > 1:
                 expansions += output
-            boundary = c in alone_here or clean[c] == "" and text == " "
+            boundary = c in alone_here or (clean[c] == "" and text == " ")
             entries[c] = value << 4 | moves << 3 | boundary << 2 | min(len(output), 3)
             assert len(output) <= 3, hex(c)
         for i in range(len(SPECIAL_TOKENS)):
