@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
+import keras_bert
 from keras_bert import BertConfig
 
 SIZES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim", "max_sequence_length",
@@ -100,7 +102,7 @@ def test_heads_divide_the_width():
         BertConfig(num_heads=5, hidden_dim=12)
 
 
-@pytest.mark.parametrize("activation", ["no_such_activation", None, 5])
+@pytest.mark.parametrize("activation", ["no_such_activation", None, 5, keras.activations.relu])
 def test_unknown_activation(activation):
     with pytest.raises(ValueError, match="activation"):
         BertConfig(activation=activation)
@@ -108,3 +110,11 @@ def test_unknown_activation(activation):
 
 def test_tanh_gelu_is_known():
     assert BertConfig(activation="gelu_tanh").activation == "gelu_tanh"
+
+
+def test_numpy_integers_build_and_save(tmp_path):
+    """What a data frame or an array gives as a size reaches Keras as a plain integer."""
+    config = BertConfig(
+        vocabulary_size=np.int64(29), num_layers=1, num_heads=np.int32(4), hidden_dim=np.int64(12), intermediate_dim=37
+    )
+    keras_bert.backbone(config).save(tmp_path / "model.keras")

@@ -566,7 +566,9 @@ def test_text_classifier_learns():
     x, lengths = words(rng, 640)
     y = rng.integers(0, 2, 640)
     x["token_ids"][np.arange(640), rng.integers(1, lengths - 1)] = 7 + y
-    model = keras_bert.text_classifier(keras_bert.backbone(config(hidden_dim=24, initializer_range=0.1)), 2)
+    model = keras_bert.text_classifier(
+        keras_bert.backbone(config(num_layers=1, hidden_dim=24, initializer_range=0.1)), 2
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
     train, test = {k: v[:512] for k, v in x.items()}, {k: v[512:] for k, v in x.items()}
@@ -596,7 +598,9 @@ def test_pretrainer_learns_both_tasks():
     y = {"mlm": mlm, "nsp": is_random[:, None]}
     weights = {"mlm": np.tile(np.array([1.0, 1.0, 0.0]), (rows, 1)), "nsp": np.ones((rows, 1))}
     model = keras_bert.pretrainer(
-        keras_bert.backbone(config(hidden_dim=24, initializer_range=0.1, dropout=0.0, attention_dropout=0.0))
+        keras_bert.backbone(
+            config(num_layers=1, hidden_dim=24, initializer_range=0.1, dropout=0.0, attention_dropout=0.0)
+        )
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     model.compile(keras.optimizers.Adam(3e-3), {"mlm": loss, "nsp": loss})

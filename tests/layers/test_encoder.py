@@ -311,7 +311,7 @@ def test_heads_divide_the_width():
         make(num_heads=5)
 
 
-@pytest.mark.parametrize("activation", ["no_such_activation", 5, None])
+@pytest.mark.parametrize("activation", ["no_such_activation", 5, None, keras.activations.relu])
 def test_unknown_activation(activation):
     with pytest.raises(ValueError, match="activation"):
         make(activation=activation)
