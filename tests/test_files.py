@@ -33,7 +33,7 @@ def test_an_error_keeps_what_was_there(tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_something_else_is_never_overwritten(tmp_path, overwrite):
     (tmp_path / "thesis.docx").write_text("years of work")
-    with pytest.raises(ValueError, match="thesis.docx"), written_beside(tmp_path, OWN, overwrite):
+    with pytest.raises(ValueError, match=r"thesis\.docx"), written_beside(tmp_path, OWN, overwrite):
         pass
     assert (tmp_path / "thesis.docx").exists()
 
