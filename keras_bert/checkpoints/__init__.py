@@ -195,6 +195,8 @@ def _layout_of(directory):
         contents = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{config} isn't valid JSON: {error}. Copy or download it again.") from error
+    if not isinstance(contents, dict):
+        raise ValueError(f"{config} must hold a JSON object. It holds a {type(contents).__name__}.")
     return "keras_hub" if "registered_name" in contents else "hugging_face"
 
 

@@ -82,19 +82,20 @@ _ARCHITECTURES = {
 def open_checkpoint(directory):
     """Directory in Hugging Face's layout -> a `Checkpoint`; arrays are read one by one, when they are asked for."""
     directory = Path(directory)
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    config = config_from(contents, directory)
     weights = _Weights(directory)
     return Checkpoint(
         origin=str(directory),
-        config=config_from(config, directory),
+        config=config,
         shapes=weights.shapes,
         read=weights.read,
         foreign_names=foreign_names,
         orient=orient,
         tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),
-        labels=_labels_from(config),
-        head_dropout=config.get("classifier_dropout"),
-        head_tasks=_head_tasks(config),
+        labels=_labels_from(contents),
+        head_dropout=contents.get("classifier_dropout"),
+        head_tasks=_head_tasks(contents),
     )
 
 
@@ -270,7 +271,7 @@ def config_to(model, task, labels):
 
 def _labels_from(config):
     """Contents of a config.json -> the classes' names, or None where they are transformers' LABEL_0, LABEL_1 ..."""
-    names = {int(i): name for i, name in (config.get("id2label") or {}).items()}
+    names = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
     labels = tuple(names[i] for i in sorted(names))
     return None if all(label == f"LABEL_{i}" for i, label in enumerate(labels)) else labels
 

@@ -5,7 +5,6 @@ import json
 import keras
 import keras_nlp
 import numpy as np
-from keras import ops
 
 from keras_bert.checkpoints.weights import HEADS, Checkpoint, foreign_weights, open_tokenizer, task_of
 from keras_bert.config import BertConfig
@@ -57,7 +56,7 @@ def open_checkpoint(directory):
         origin=str(directory),
         config=config,
         shapes={name: _shape(name, variable.shape) for name, variable in weights.items()},
-        read=lambda name: np.reshape(ops.convert_to_numpy(weights[name].value), _shape(name, weights[name].shape)),
+        read=lambda name: np.reshape(weights[name].numpy(), _shape(name, weights[name].shape)),
         foreign_names=foreign_names,
         orient=lambda name, array: array,
         tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from keras import ops
 
 from keras_bert import models
 from keras_bert.config import BertConfig
@@ -83,8 +82,14 @@ def foreign_weights(model, foreign_names, orient):
     """model and a format's names -> {the format's name: float32 array}, to be written."""
     weights = {}
     for name, variable in variables_of(model).items():
-        parts = foreign_names(name)
-        array = np.asarray(ops.convert_to_numpy(variable.value), "float32")
+        try:
+            parts = foreign_names(name)
+        except KeyError as error:
+            raise ValueError(
+                f"The model has a weight {name!r}, which BERT and its heads don't have. This layout takes models of "
+                'keras_bert.models only; save others with model.save("....keras").'
+            ) from error
+        array = np.asarray(variable.numpy(), "float32")
         for part, values in zip(parts, np.split(array, len(parts), axis=-1), strict=True):
             # safetensors writes the bytes as they lie in memory: without the copy, a transposed array is wrong there.
             weights[part] = np.ascontiguousarray(orient(name, values))
@@ -137,42 +142,50 @@ def _head_arguments(checkpoint, task, given):
 
     The checkpoint's classes and labels are the defaults; who asks for others gets a new head.
     """
-    allowed = {*inspect.signature(getattr(models, task)).parameters} & {"num_classes", "labels", "dropout"}
-    if unknown := sorted({*given} - allowed):
+    accepted = {"num_classes", "labels", "dropout"} & inspect.signature(getattr(models, task)).parameters.keys()
+    if unknown := sorted(given.keys() - accepted):
         raise ValueError(
-            f"The task {task!r} takes {', '.join(sorted(allowed)) or 'no further arguments'}. "
+            f"The task {task!r} takes {', '.join(sorted(accepted)) or 'no further arguments'}. "
             f"Received: {', '.join(unknown)}."
         )
-    if not allowed and task != "span_predictor":
+    if task in ("backbone", "pretrainer", "masked_language_model"):
         return {}, ()
     (head,) = HEADS[task]
     (bias,) = checkpoint.foreign_names(f"{head}/dense/bias")
-    found = checkpoint.shapes.get(bias, (None,))[0]
-    if head != "span" and task not in checkpoint.head_tasks:
-        found = None
-    if "num_classes" not in allowed:
-        arguments, wanted = dict(given), {"text_regressor": 1, "span_predictor": 2}[task]
+    stored_classes = None
+    if bias in checkpoint.shapes and (head == "span" or task in checkpoint.head_tasks):
+        (stored_classes,) = checkpoint.shapes[bias]
+    arguments = dict(given)
+    if "num_classes" in accepted:
+        arguments |= _classes(checkpoint, task, stored_classes, given.get("num_classes"), given.get("labels"))
+        labels = given.get("labels")
+        renamed = labels is not None and checkpoint.labels is not None and tuple(labels) != checkpoint.labels
+        taken = arguments["num_classes"] == stored_classes and not renamed
     else:
-        labels, stored = given.get("labels"), checkpoint.labels if found else None
-        wanted = given.get("num_classes") or (len(labels) if labels is not None else found)
-        if wanted is None:
-            raise ValueError(
-                f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
-                "Pass num_classes=... or labels=[...]."
-            )
-        if labels is not None and stored is not None and tuple(labels) != stored:
-            if {*labels} == {*stored}:
-                raise ValueError(
-                    f"The labels must be in the order of the checkpoint's classifier: {list(stored)!r}. "
-                    f"Received: labels={list(labels)!r}. Without labels=..., the checkpoint's are taken."
-                )
-            found = None
-        if labels is None and wanted == found:
-            labels = stored
-        arguments = {**given, "num_classes": wanted, "labels": labels}
-    if "dropout" in allowed and given.get("dropout") is None and found == wanted:
+        taken = stored_classes == {"text_regressor": 1, "span_predictor": 2}[task]
+    if taken and "dropout" in accepted and given.get("dropout") is None:
         arguments["dropout"] = checkpoint.head_dropout
-    return arguments, () if found == wanted else (head,)
+    return arguments, () if taken else (head,)
+
+
+def _classes(checkpoint, task, stored_classes, num_classes, labels):
+    """checkpoint, task, its head's number of classes or None, the user's -> the builder's num_classes and labels."""
+    if num_classes is None:
+        num_classes = stored_classes if labels is None else len(labels)
+    if num_classes is None:
+        raise ValueError(
+            f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
+            "Pass num_classes=... or labels=[...]."
+        )
+    stored_labels = checkpoint.labels if num_classes == stored_classes else None
+    if labels is None:
+        labels = stored_labels
+    elif stored_labels and {*labels} == {*stored_labels} and tuple(labels) != stored_labels:
+        raise ValueError(
+            f"The labels must be in the order of the checkpoint's classifier: {list(stored_labels)!r}. "
+            f"Received: labels={list(labels)!r}. Without labels=..., the checkpoint's are taken."
+        )
+    return {"num_classes": num_classes, "labels": labels}
 
 
 def _copy_weights(checkpoint, model, task, new_heads):

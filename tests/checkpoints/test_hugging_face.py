@@ -323,6 +323,9 @@ def test_broken_files_are_an_error(tmp_path):
     (directory / "model.safetensors").write_bytes((TINY / "backbone" / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"model\.safetensors can't be read.*Copy or download it again"):
         load_pretrained(directory)
+    (directory / "config.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"config\.json must hold a JSON object. It holds a list"):
+        load_pretrained(directory)
     (directory / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json isn't valid JSON"):
         load_pretrained(directory)
@@ -426,6 +429,10 @@ def test_save_arguments_that_do_not_fit(tmp_path):
         save_pretrained(model, None, tmp_path / "out", labels=["a", "b"])
     with pytest.raises(ValueError, match="`labels` are for classifiers"):
         save_pretrained(load_pretrained(TINY / "backbone")[0], None, tmp_path / "out", labels=["a", "b"])
+    body, _ = load_pretrained(TINY / "backbone")
+    changed = keras.Model(body.input, keras.layers.Dense(2, name="mine")(body.output["pooled_output"]))
+    with pytest.raises(ValueError, match="a weight 'mine/kernel', which BERT and its heads don't have"):
+        save_pretrained(changed, None, tmp_path / "out")
     with pytest.raises(ValueError, match="`layout` must be one of hugging_face, google, keras_hub"):
         save_pretrained(model, None, tmp_path / "out", layout="onnx")
     odd = models.backbone(BertConfig.named("tiny", vocabulary_size=29, activation="celu"))
@@ -444,7 +451,7 @@ def test_weights_are_written_in_float32(policy, tmp_path):
         np.testing.assert_allclose(array, theirs[name], rtol=0 if policy == "mixed_bfloat16" else 2**-8)
 
 
-def test_on_jax_without_tensorflow():
+def test_on_jax_without_tensorflow(tmp_path):
     code = f"""
 import sys, warnings
 sys.modules["tensorflow"] = None
@@ -458,5 +465,9 @@ assert tokenizer is None and any("needs TensorFlow" in str(warning.message) for 
 outputs = model({{key: expected[key] for key in ("token_ids", "segment_ids", "padding_mask")}})
 assert keras.backend.backend() == "jax"
 np.testing.assert_allclose(np.asarray(outputs), expected["text_classifier/logits"], atol=1e-5)
+save_pretrained(model, None, {str(tmp_path / "saved")!r})
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "KERAS_BACKEND": "jax"}, timeout=300)
+    saved, theirs = (load_file(path / "model.safetensors") for path in (tmp_path / "saved", TINY / "text_classifier"))
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(saved[name], array, err_msg=name)

@@ -19,7 +19,10 @@ INPUTS = {
 }
 REAL = PADDING_MASK.astype(bool)
 
-pytestmark = pytest.mark.filterwarnings("error:.*(random|left over).*:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("error:.*(random|left over).*:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*no vocabulary.*:UserWarning"),
+]
 
 
 @pytest.fixture
