@@ -85,11 +85,8 @@ class WordPieceTokenizer:
                 token_out_type=tf.int32,
                 unknown_token=spelled[self.unknown_id],
             )
-        signature = [tf.TensorSpec([None], tf.string)]
         self._functions = {
-            (method, keep): tf.function(
-                lambda texts, method=method, keep=keep: method(texts, keep), input_signature=signature, autograph=False
-            )
+            (method, keep): _traced(method, keep)
             for method in (self._tokenize, self._tokenize_with_offsets)
             for keep in (False, True)
         }
@@ -325,6 +322,17 @@ def _spelled(tokens):
             token = f"[\0{i}]"  # never found either: no word has brackets in it
         spelled.append(special.get(token) or (token if token.isascii() else token.translate(aliases)))
     return spelled
+
+
+def _traced(method, keep_special_tokens):
+    """Makes a graph function of texts, on the CPU, where strings live: it saves copies to a GPU and back."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def tokenize(texts):
+        with tf.device("CPU:0"):
+            return method(texts, keep_special_tokens)
+
+    return tokenize
 
 
 def _as_batch(texts):
