@@ -97,24 +97,34 @@ class KeepBest(keras.callbacks.Callback):
         tokenizer: The `WordPieceTokenizer` to save beside the model.
         directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory.
 
+    Attributes:
+        logs: Keras's logs of the best epoch: a dict.
+
+    Raises:
+        ValueError: If the metric isn't in the logs at an epoch's end.
+
     Example:
     >>> keep_best = KeepBest("val_accuracy", tokenizer=None)
-    >>> # model.fit(train, validation_data=valid, callbacks=[keep_best])
-    >>> keep_best.best
-    -inf
+    >>> # model.fit(train, validation_data=valid, callbacks=[keep_best]); then:
+    >>> keep_best.logs
+    {}
     """
 
     def __init__(self, monitor, tokenizer, directory=None):
         super().__init__()
         self.monitor, self.tokenizer, self.directory = monitor, tokenizer, directory
-        self.best = -np.inf
+        self.logs = {}
         self._weights = None
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs[self.monitor] <= self.best:
+        if self.monitor not in (logs or {}):
+            raise ValueError(
+                f"`monitor` must be one of the logged metrics: {', '.join(logs or {})}. Received: {self.monitor!r}."
+            )
+        if logs[self.monitor] <= self.logs.get(self.monitor, -np.inf):
             return
         saved_before = self._weights is not None
-        self.best = logs[self.monitor]
+        self.logs = dict(logs)
         self._weights = self.model.get_weights()
         if self.directory is not None:
             save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)

@@ -115,18 +115,16 @@ def main(config):
         callbacks=[throughput, keep_best],
     )
 
-    valid_loss, valid_accuracy = model.evaluate(valid_batches, verbose=0)
     metrics = {
         "train_loss": history.history["loss"][-1],
-        "valid_loss": valid_loss,
-        "valid_accuracy": valid_accuracy,
+        "valid_loss": keep_best.logs["val_loss"],
+        "valid_accuracy": keep_best.logs["val_accuracy"],
     }
     if test:
         metrics["test_loss"], metrics["test_accuracy"] = model.evaluate(test_batches, verbose=0)
     if config.export is not None:
         keras_bert.export_saved_model(model, tokenizer, config.export, max_length=config.max_length)
-    output = config.output and str(config.output)
-    return {**metrics, **throughput.results(), "output": output}
+    return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def test_keep_best_ends_with_the_best_epoch(model, batches, tokenizer, tmp_path)
         if epoch == 1:
             kept = (tmp_path / "best" / "model.safetensors").read_bytes()
     best.on_train_end()
-    assert best.best == 0.9
+    assert best.logs == {"val_accuracy": 0.9}
     assert {float(weight.max()) for weight in model.get_weights()} == {1.0}
     assert (tmp_path / "best" / "model.safetensors").read_bytes() == kept
     loaded, _ = keras_bert.load_pretrained(tmp_path / "best", task="text_classifier")
@@ -63,5 +63,10 @@ def test_keep_best_ends_with_the_best_epoch(model, batches, tokenizer, tmp_path)
 def test_keep_best_under_fit(model, batches, tokenizer):
     best = KeepBest("val_accuracy", tokenizer)
     history = model.fit(batches, validation_data=batches, epochs=4, verbose=0, callbacks=[best])
-    assert best.best == max(history.history["val_accuracy"])
-    assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == pytest.approx(best.best)
+    assert best.logs["val_accuracy"] == max(history.history["val_accuracy"])
+    assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == pytest.approx(best.logs["val_accuracy"])
+
+
+def test_keep_best_refuses_a_metric_that_is_not_logged(model, batches, tokenizer):
+    with pytest.raises(ValueError, match="val_accuracy"):
+        model.fit(batches, verbose=0, callbacks=[KeepBest("val_accuracy", tokenizer)])
