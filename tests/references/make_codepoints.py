@@ -3,7 +3,7 @@ itself.
 
     python tests/references/make_codepoints.py [--output keras_bert/text/codepoints.npz]
 
-Asks ~4.4 million questions, about 20 seconds. Made with tokenizers 0.23.3 and tensorflow-text 2.21.1; make it again
+Asks ~4.4 million questions, about half a minute. Made with tokenizers 0.23.3 and tensorflow-text 2.21.1; make it again
 when a test says that either has changed its mind. `keras_bert/text/normalization.py` says what each array is for.
 """
 
