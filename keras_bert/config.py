@@ -2,6 +2,9 @@
 
 import dataclasses
 
+from keras_bert.activations import activation_named
+from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
+
 # (num_layers, hidden_dim, num_heads) of the sizes published with the paper; intermediate_dim is 4 x hidden_dim.
 _SIZES = {
     "tiny": (2, 128, 2),
@@ -57,15 +60,11 @@ class BertConfig:
     initializer_range: float = 0.02
 
     def __post_init__(self):
-        for name in ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim",
-                     "max_sequence_length", "num_segments"):  # fmt: skip
-            check_positive_integer(name, getattr(self, name))
+        checks = {int: check_positive_integer, float: check_positive_number, str: _check_activation}
+        for field in dataclasses.fields(self):
+            check = check_rate if field.name.endswith("dropout") else checks[field.type]
+            object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))  # frozen
         check_divides("num_heads", self.num_heads, "hidden_dim", self.hidden_dim)
-        for name in ("dropout", "attention_dropout"):
-            check_rate(name, getattr(self, name))
-        for name in ("layer_norm_epsilon", "initializer_range"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be greater than 0. Received: {name}={getattr(self, name)!r}.")
 
     @classmethod
     def named(cls, size, **overrides):
@@ -73,7 +72,8 @@ class BertConfig:
 
         Args:
             size: `"tiny"`, `"mini"`, `"small"`, `"medium"`, `"base"` or `"large"`.
-            **overrides: Fields that differ from that size, e.g. `vocabulary_size=8000`.
+            **overrides: Fields that differ from that size, e.g. `vocabulary_size=8000`; the others stay as they are
+                named, `intermediate_dim` too.
 
         Returns:
             A `BertConfig`.
@@ -85,7 +85,7 @@ class BertConfig:
         >>> BertConfig.named("large").num_heads
         16
         """
-        if size not in _SIZES:
+        if not isinstance(size, str) or size not in _SIZES:
             raise ValueError(f"`size` must be one of {', '.join(_SIZES)}. Received: size={size!r}.")
         num_layers, hidden_dim, num_heads = _SIZES[size]
         fields = {
@@ -97,22 +97,7 @@ class BertConfig:
         return cls(**{**fields, **overrides})
 
 
-def check_positive_integer(name, value):
-    """Raises a `ValueError` unless `value` is an integer of at least 1."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}.")
-
-
-def check_rate(name, value):
-    """Raises a `ValueError` unless `value` is a dropout rate in [0, 1)."""
-    if not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {name}={value!r}.")
-
-
-def check_divides(divisor_name, divisor, name, value):
-    """Raises a `ValueError` unless `divisor` divides `value`."""
-    if value % divisor:
-        raise ValueError(
-            f"`{divisor_name}` must divide `{name}`. Received: {divisor_name}={divisor}, {name}={value}; "
-            f"the nearest {name} below is {value - value % divisor}."
-        )
+def _check_activation(name, value):
+    """ "activation", an activation's name -> the name; else a `ValueError`."""
+    activation_named(value)
+    return value

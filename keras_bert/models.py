@@ -89,7 +89,7 @@ def config_of(model):
     >>> config_of(backbone(BertConfig.named("tiny"))).num_heads
     2
     """
-    embedding = _encoder_part(model, "embedding")
+    embedding = _embedding(model)
     encoders = [layer for layer in model.layers if isinstance(layer, TransformerEncoder)]
     return BertConfig(
         vocabulary_size=embedding.vocabulary_size,
@@ -120,7 +120,7 @@ def labels_of(model):
     >>> labels_of(text_classifier(backbone(BertConfig.named("tiny")), num_classes=2, labels=["no", "yes"]))
     ('no', 'yes')
     """
-    heads = [layer for layer in model.layers if isinstance(layer, ClassificationHead)]
+    heads = [layer for layer in getattr(model, "layers", ()) if isinstance(layer, ClassificationHead)]
     return heads[0].labels if heads else None
 
 
@@ -141,7 +141,7 @@ def check_length_of(model, max_length):
     >>> check_length_of(backbone(BertConfig.named("tiny")), None)
     512
     """
-    positions = _encoder_part(model, "embedding").max_sequence_length
+    positions = _embedding(model).max_sequence_length
     if max_length is not None and max_length > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
@@ -168,11 +168,11 @@ def pretrainer(backbone):
     >>> [tuple(model.output[key].shape) for key in ("mlm", "nsp")]
     [(None, None, 29), (None, None, 2)]
     """
-    initializer_range = _encoder_part(backbone, "embedding").initializer_range
-    cls_positions = keras.Input((None,), dtype="int32", name="cls_positions")
     mlm_inputs, mlm_logits = _masked_words(backbone)
-    pooled = _encoder_part(backbone, "pooler")(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
-    outputs = {"mlm": mlm_logits, "nsp": NSPHead(initializer_range, name="nsp")(pooled)}
+    cls_positions = keras.Input((None,), dtype="int32", name="cls_positions")
+    pooler = _layer(backbone, Pooler, "pooler")
+    pooled = pooler(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
+    outputs = {"mlm": mlm_logits, "nsp": NSPHead(pooler.initializer_range, name="nsp")(pooled)}
     return keras.Model({**mlm_inputs, "cls_positions": cls_positions}, outputs, name="pretrainer")
 
 
@@ -200,9 +200,10 @@ def masked_language_model(backbone):
 
 def _masked_words(backbone):
     """backbone -> inputs with mask_positions [B, M], logits [B, M, V]."""
+    _check_backbone(backbone)
     config = config_of(backbone)
     inputs = {**backbone.input, "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions")}
-    token_table = _encoder_part(backbone, "embedding")(inputs["token_ids"], table_only=True)  # [V, D]
+    token_table = _embedding(backbone)(inputs["token_ids"], table_only=True)  # [V, D]
     head = MLMHead(
         vocabulary_size=config.vocabulary_size,
         hidden_dim=config.hidden_dim,
@@ -306,7 +307,8 @@ def span_predictor(backbone):
 
 def _classification_head(backbone, num_classes, labels, dropout, name):
     """backbone and the head's arguments -> a ClassificationHead."""
-    embedding = _encoder_part(backbone, "embedding")
+    _check_backbone(backbone)
+    embedding = _embedding(backbone)
     return ClassificationHead(
         num_classes=num_classes,
         dropout=embedding.dropout if dropout is None else dropout,
@@ -316,12 +318,28 @@ def _classification_head(backbone, num_classes, labels, dropout, name):
     )
 
 
-def _encoder_part(model, name):
-    """model, "embedding" or "pooler" -> that layer of its encoder."""
+def _layer(model, kind, name):
+    """model, a layer's class and name -> that layer; a `ValueError` if the model has no such layer."""
     for layer in getattr(model, "layers", ()):
-        if layer.name == name:
+        if isinstance(layer, kind) and layer.name == name:
             return layer
     raise ValueError(
-        f"Expected a BERT model of this library, from keras_bert.backbone or keras_bert.load_pretrained, "
-        f"with a layer named {name!r}. Received: {model!r}."
+        "Expected a BERT model of this library, built on a backbone from keras_bert.backbone or "
+        f"keras_bert.load_pretrained, with a layer {name!r} of class {kind.__name__}. Received: {model!r}."
     )
+
+
+def _embedding(model):
+    """model of this library -> its embedding layer."""
+    return _layer(model, TokenAndPositionAndSegmentEmbedding, "embedding")
+
+
+def _check_backbone(backbone):
+    """Raises a `ValueError` unless the model is a backbone."""
+    output = getattr(backbone, "output", None) if isinstance(backbone, keras.Model) else None
+    if not isinstance(output, dict) or set(output) != {"sequence_output", "pooled_output"}:
+        raise ValueError(
+            "`backbone` must be a model from keras_bert.backbone or keras_bert.load_pretrained, with the outputs "
+            f"sequence_output and pooled_output. Received: backbone={backbone!r}."
+        )
+    _embedding(backbone)

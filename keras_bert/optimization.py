@@ -6,7 +6,7 @@ import sys
 import keras
 from keras import ops
 
-from keras_bert.config import check_positive_integer
+from keras_bert.checks import check_positive_integer, check_positive_number
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -31,18 +31,13 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, peak_learning_rate, total_steps, warmup_steps=0):
         super().__init__()
-        check_positive_integer("total_steps", total_steps)
+        self.peak_learning_rate = check_positive_number("peak_learning_rate", peak_learning_rate)
+        self.total_steps = check_positive_integer("total_steps", total_steps)
         if not 0 <= warmup_steps <= total_steps:
             raise ValueError(
                 f"`warmup_steps` must be between 0 and total_steps={total_steps}. "
                 f"Received: warmup_steps={warmup_steps}."
             )
-        if not peak_learning_rate > 0:
-            raise ValueError(
-                f"`peak_learning_rate` must be greater than 0. Received: peak_learning_rate={peak_learning_rate}."
-            )
-        self.peak_learning_rate = peak_learning_rate
-        self.total_steps = total_steps
         self.warmup_steps = warmup_steps
 
     def __call__(self, step):

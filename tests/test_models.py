@@ -101,7 +101,7 @@ def reference(model, inputs):
     for b, row in enumerate(mask):
         seen = {}
         for t, k in enumerate(row):
-            positions[b, t] = seen.get(k, 0)
+            positions[b, t] = seen.get(k, 0) if k else 0
             seen[k] = positions[b, t] + 1
     x = norm(
         weights["embedding/token_embedding/embeddings"][inputs["token_ids"]]

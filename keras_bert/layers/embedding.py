@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_bert.config import check_positive_integer, check_rate
+from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.layers.initializer import truncated_normal
 
 
@@ -58,26 +58,21 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive_integer("vocabulary_size", vocabulary_size)
-        check_positive_integer("hidden_dim", hidden_dim)
-        check_positive_integer("max_sequence_length", max_sequence_length)
-        check_positive_integer("num_segments", num_segments)
-        check_rate("dropout", dropout)
-        self.vocabulary_size = vocabulary_size
-        self.hidden_dim = hidden_dim
-        self.max_sequence_length = max_sequence_length
-        self.num_segments = num_segments
-        self.dropout = dropout
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.initializer_range = initializer_range
+        self.vocabulary_size = check_positive_integer("vocabulary_size", vocabulary_size)
+        self.hidden_dim = check_positive_integer("hidden_dim", hidden_dim)
+        self.max_sequence_length = check_positive_integer("max_sequence_length", max_sequence_length)
+        self.num_segments = check_positive_integer("num_segments", num_segments)
+        self.dropout = check_rate("dropout", dropout)
+        self.layer_norm_epsilon = check_positive_number("layer_norm_epsilon", layer_norm_epsilon)
+        self.initializer_range = check_positive_number("initializer_range", initializer_range)
 
-        self.token_embedding = self._embedding(vocabulary_size, "token_embedding")
-        self.position_embedding = self._embedding(max_sequence_length, "position_embedding")
-        self.segment_embedding = self._embedding(num_segments, "segment_embedding")
+        self.token_embedding = self._embedding(self.vocabulary_size, "token_embedding")
+        self.position_embedding = self._embedding(self.max_sequence_length, "position_embedding")
+        self.segment_embedding = self._embedding(self.num_segments, "segment_embedding")
         self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
         )
-        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
 
     def _embedding(self, num_rows, name):
         """number of rows, name -> an embedding sublayer of width hidden_dim."""
@@ -97,13 +92,8 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
     def call(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
         if table_only:
             return ops.convert_to_tensor(self.token_embedding.embeddings)  # [V, D]
-        length = token_ids.shape[1]
         if padding_mask is None:
-            if length is not None and length > self.max_sequence_length:
-                raise ValueError(
-                    f"A sequence has {length} tokens, more than the max_sequence_length={self.max_sequence_length} "
-                    "learned positions. Truncate the sequences, or split them into windows."
-                )
+            self._check_length(token_ids.shape)
             padding_mask = ops.ones_like(token_ids)
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
@@ -114,7 +104,17 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         )  # [B, T, D]
         return self.embedding_dropout(self.layer_norm(vectors), training=training)
 
+    def _check_length(self, shape):
+        """shape [B, T] of rows that are one sequence each -> None; a `ValueError` if T is known and too long."""
+        if shape[1] is not None and shape[1] > self.max_sequence_length:
+            raise ValueError(
+                f"A sequence has {shape[1]} tokens, more than the max_sequence_length={self.max_sequence_length} "
+                "learned positions. Truncate the sequences, or split them into windows."
+            )
+
     def compute_output_spec(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
+        if padding_mask is None and not table_only:
+            self._check_length(token_ids.shape)
         shape = (self.vocabulary_size,) if table_only else token_ids.shape
         dtype = self.variable_dtype if table_only else self.compute_dtype
         return keras.KerasTensor((*shape, self.hidden_dim), dtype=dtype)
@@ -133,11 +133,12 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
 
 
 def positions_in_sequence(padding_mask):
-    """Numbers the tokens of each packed sequence from 0: mask [B, T] -> positions [B, T], int32.
+    """Numbers the tokens of each packed sequence from 0: mask [B, T] -> positions [B, T], int32; 0 for padding.
 
     A token's position is the number of earlier tokens of its own sequence.
     """
     index = ops.arange(ops.shape(padding_mask)[1], dtype="int32")
     earlier = index[:, None] > index[None, :]  # [T, T]
     same = padding_mask[:, :, None] == padding_mask[:, None, :]  # [B, T, T]
-    return ops.sum(ops.cast(ops.logical_and(same, earlier), "int32"), axis=-1)
+    positions = ops.sum(ops.cast(ops.logical_and(same, earlier), "int32"), axis=-1)
+    return ops.where(ops.cast(padding_mask, "bool"), positions, 0)

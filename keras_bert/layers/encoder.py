@@ -3,23 +3,15 @@
 import keras
 from keras import ops
 
-from keras_bert.config import check_divides, check_positive_integer, check_rate
+from keras_bert.activations import activation_named
+from keras_bert.checks import (
+    check_divides,
+    check_positive_integer,
+    check_positive_number,
+    check_rate,
+    check_vectors,
+)
 from keras_bert.layers.initializer import truncated_normal
-
-
-@keras.saving.register_keras_serializable("keras_bert")
-def gelu_tanh(x):
-    """The tanh approximation of the GELU (Hendrycks and Gimpel, 2016): x [...] -> [...].
-
-    >>> round(float(gelu_tanh(ops.convert_to_tensor(1.0))), 4)
-    0.8412
-    """
-    return ops.gelu(x, approximate=True)
-
-
-def activation_named(name):
-    """`"gelu"`, `"gelu_tanh"` or the name of another Keras activation -> the function."""
-    return gelu_tanh if name == "gelu_tanh" else keras.activations.get(name)
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -71,30 +63,25 @@ class TransformerEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive_integer("hidden_dim", hidden_dim)
-        check_positive_integer("num_heads", num_heads)
-        check_positive_integer("intermediate_dim", intermediate_dim)
-        check_divides("num_heads", num_heads, "hidden_dim", hidden_dim)
-        check_rate("dropout", dropout)
-        check_rate("attention_dropout", attention_dropout)
-        self.hidden_dim = hidden_dim
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
+        self.hidden_dim = check_positive_integer("hidden_dim", hidden_dim)
+        self.num_heads = check_positive_integer("num_heads", num_heads)
+        check_divides("num_heads", self.num_heads, "hidden_dim", self.hidden_dim)
+        self.intermediate_dim = check_positive_integer("intermediate_dim", intermediate_dim)
+        self.dropout = check_rate("dropout", dropout)
+        self.attention_dropout = check_rate("attention_dropout", attention_dropout)
         self.activation = activation
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.initializer_range = initializer_range
+        self.layer_norm_epsilon = check_positive_number("layer_norm_epsilon", layer_norm_epsilon)
+        self.initializer_range = check_positive_number("initializer_range", initializer_range)
 
-        self.query_key_value = self._dense(3 * hidden_dim, "query_key_value")
-        self.attention_weights_dropout = self._dropout(attention_dropout, "attention_weights_dropout")
-        self.attention_output = self._dense(hidden_dim, "attention_output")
-        self.attention_output_dropout = self._dropout(dropout, "attention_output_dropout")
+        self.query_key_value = self._dense(3 * self.hidden_dim, "query_key_value")
+        self.attention_weights_dropout = self._dropout(self.attention_dropout, "attention_weights_dropout")
+        self.attention_output = self._dense(self.hidden_dim, "attention_output")
+        self.attention_output_dropout = self._dropout(self.dropout, "attention_output_dropout")
         self.attention_layer_norm = self._layer_norm("attention_layer_norm")
-        self.feedforward_intermediate = self._dense(intermediate_dim, "feedforward_intermediate")
+        self.feedforward_intermediate = self._dense(self.intermediate_dim, "feedforward_intermediate")
         self.feedforward_activation = activation_named(activation)
-        self.feedforward_output = self._dense(hidden_dim, "feedforward_output")
-        self.feedforward_dropout = self._dropout(dropout, "feedforward_dropout")
+        self.feedforward_output = self._dense(self.hidden_dim, "feedforward_output")
+        self.feedforward_dropout = self._dropout(self.dropout, "feedforward_dropout")
         self.feedforward_layer_norm = self._layer_norm("feedforward_layer_norm")
 
     def _dense(self, units, name):
@@ -111,11 +98,7 @@ class TransformerEncoder(keras.layers.Layer):
         return keras.layers.LayerNormalization(epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
 
     def build(self, hidden_states_shape, padding_mask_shape=None):
-        if hidden_states_shape[-1] != self.hidden_dim:
-            raise ValueError(
-                f"`hidden_states` must have hidden_dim={self.hidden_dim} as its last dimension. "
-                f"Received: shape={tuple(hidden_states_shape)}."
-            )
+        check_vectors("hidden_states", hidden_states_shape, self.hidden_dim)
         wide = (*hidden_states_shape[:-1], self.intermediate_dim)
         self.query_key_value.build(hidden_states_shape)
         self.attention_output.build(hidden_states_shape)

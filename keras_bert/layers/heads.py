@@ -3,14 +3,22 @@
 import keras
 from keras import ops
 
-from keras_bert.config import check_positive_integer, check_rate
-from keras_bert.layers.encoder import activation_named
+from keras_bert.activations import activation_named
+from keras_bert.checks import (
+    check_names,
+    check_positive_integer,
+    check_positive_number,
+    check_rate,
+    check_vectors,
+)
 from keras_bert.layers.initializer import truncated_normal
 
 
 @keras.saving.register_keras_serializable("keras_bert")
 class Pooler(keras.layers.Layer):
     """A dense layer with tanh on the vector of each sequence's first token, [CLS].
+
+    Without `cls_positions` a row's first token is at 0, so rows are padded at their end, never at their start.
 
     Args:
         hidden_dim: Width D of the vectors.
@@ -34,19 +42,19 @@ class Pooler(keras.layers.Layer):
 
     def __init__(self, hidden_dim, initializer_range=0.02, **kwargs):
         super().__init__(**kwargs)
-        check_positive_integer("hidden_dim", hidden_dim)
-        self.hidden_dim = hidden_dim
-        self.initializer_range = initializer_range
+        self.hidden_dim = check_positive_integer("hidden_dim", hidden_dim)
+        self.initializer_range = check_positive_number("initializer_range", initializer_range)
         self.dense = keras.layers.Dense(
-            hidden_dim,
+            self.hidden_dim,
             activation="tanh",
-            kernel_initializer=truncated_normal(initializer_range),
+            kernel_initializer=truncated_normal(self.initializer_range),
             dtype=self.dtype_policy,
             name="dense",
         )
 
     def build(self, sequence_output_shape, cls_positions_shape=None):
-        self.dense.build((sequence_output_shape[0], sequence_output_shape[-1]))
+        check_vectors("sequence_output", sequence_output_shape, self.hidden_dim)
+        self.dense.build((sequence_output_shape[0], self.hidden_dim))
 
     def call(self, sequence_output, cls_positions=None):
         if cls_positions is None:
@@ -108,25 +116,24 @@ class MLMHead(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive_integer("vocabulary_size", vocabulary_size)
-        check_positive_integer("hidden_dim", hidden_dim)
-        self.vocabulary_size = vocabulary_size
-        self.hidden_dim = hidden_dim
+        self.vocabulary_size = check_positive_integer("vocabulary_size", vocabulary_size)
+        self.hidden_dim = check_positive_integer("hidden_dim", hidden_dim)
         self.activation = activation
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.initializer_range = initializer_range
+        self.layer_norm_epsilon = check_positive_number("layer_norm_epsilon", layer_norm_epsilon)
+        self.initializer_range = check_positive_number("initializer_range", initializer_range)
         self.dense = keras.layers.Dense(
-            hidden_dim,
+            self.hidden_dim,
             activation=activation_named(activation),
-            kernel_initializer=truncated_normal(initializer_range),
+            kernel_initializer=truncated_normal(self.initializer_range),
             dtype=self.dtype_policy,
             name="dense",
         )
         self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
         )
 
     def build(self, sequence_output_shape, mask_positions_shape, token_table_shape):
+        check_vectors("sequence_output", sequence_output_shape, self.hidden_dim)
         if tuple(token_table_shape) != (self.vocabulary_size, self.hidden_dim):
             raise ValueError(
                 f"`token_table` must have shape (vocabulary_size, hidden_dim) = "
@@ -184,20 +191,17 @@ class ClassificationHead(keras.layers.Layer):
 
     def __init__(self, num_classes, dropout=0.1, initializer_range=0.02, labels=None, **kwargs):
         super().__init__(**kwargs)
-        check_positive_integer("num_classes", num_classes)
-        check_rate("dropout", dropout)
-        if labels is not None and (len(labels) != num_classes or len(set(labels)) != num_classes):
-            raise ValueError(
-                f"`labels` must be num_classes={num_classes} different names. Received: labels={list(labels)!r}."
-            )
-        self.num_classes = num_classes
-        self.dropout = dropout
-        self.initializer_range = initializer_range
-        self.labels = None if labels is None else tuple(labels)
-        self.head_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.num_classes = check_positive_integer("num_classes", num_classes)
+        self.dropout = check_rate("dropout", dropout)
+        self.initializer_range = check_positive_number("initializer_range", initializer_range)
+        self.labels = None if labels is None else check_names("labels", labels, self.num_classes)
+        self.head_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
         # The logits are few: in float32 they cost nothing, and a bfloat16 logit has only 8 significant bits.
         self.dense = keras.layers.Dense(
-            num_classes, kernel_initializer=truncated_normal(initializer_range), dtype="float32", name="dense"
+            self.num_classes,
+            kernel_initializer=truncated_normal(self.initializer_range),
+            dtype="float32",
+            name="dense",
         )
 
     def build(self, inputs_shape):
@@ -240,7 +244,7 @@ class NSPHead(ClassificationHead):
     """
 
     def __init__(self, initializer_range=0.02, **kwargs):
-        super().__init__(num_classes=2, dropout=0.0, initializer_range=initializer_range, **kwargs)
+        super().__init__(num_classes=2, dropout=0.0, initializer_range=initializer_range, labels=None, **kwargs)
 
     def get_config(self):
         config = super().get_config()
@@ -250,6 +254,10 @@ class NSPHead(ClassificationHead):
 def tokens_at(sequence_output, positions):
     """vectors [B, T, D], positions [B, M] -> the vectors at those positions [B, M, D]."""
     batch, length, width = ops.shape(sequence_output)
-    rows = ops.expand_dims(ops.arange(batch, dtype="int32") * length, axis=1)  # [B, 1]
-    flat = ops.reshape(sequence_output, (-1, width))  # [B * T, D]
-    return ops.take(flat, rows + ops.cast(positions, "int32"), axis=0)
+    positions = ops.cast(positions, "int32")
+    rows = ops.expand_dims(ops.arange(batch, dtype="int32"), axis=1)  # [B, 1]
+    inside = ops.logical_and(positions >= 0, positions < length)
+    # A position outside of its row must not find a neighbouring row's token: it points past all of them instead, which
+    # is an error on TensorFlow and NaN on JAX.
+    index = ops.where(inside, rows * length + positions, batch * length)
+    return ops.take(ops.reshape(sequence_output, (-1, width)), index, axis=0)

@@ -1,0 +1,42 @@
+"""The activations by name: `"gelu"` is exact, `"gelu_tanh"` its approximation."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+def gelu_tanh(x):
+    """The tanh approximation of the GELU (Hendrycks and Gimpel, 2016): x [...] -> [...].
+
+    >>> round(float(gelu_tanh(keras.ops.convert_to_tensor(1.0))), 4)
+    0.8412
+    """
+    return ops.gelu(x, approximate=True)
+
+
+def activation_named(name):
+    """Finds an activation.
+
+    Args:
+        name: `"gelu"` (exact, by the error function), `"gelu_tanh"` or the name of another Keras activation.
+
+    Returns:
+        A function of tensors.
+
+    Raises:
+        ValueError: If there is no such activation.
+
+    Example:
+    >>> round(float(activation_named("gelu")(keras.ops.convert_to_tensor(1.0))), 4)
+    0.8413
+    """
+    if name == "gelu_tanh":
+        return gelu_tanh
+    try:
+        assert isinstance(name, str)
+        return keras.activations.get(name)
+    except (AssertionError, ValueError):
+        raise ValueError(
+            '`activation` must be "gelu", "gelu_tanh" or the name of another Keras activation, such as "relu". '
+            f"Received: activation={name!r}."
+        ) from None

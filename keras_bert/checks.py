@@ -1,0 +1,46 @@
+"""Checks of arguments: each returns the value in its plain Python type, or says what came and what was expected."""
+
+import numbers
+
+
+def check_positive_integer(name, value):
+    """Name, an integer of at least 1 -> int; else a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}.")
+    return int(value)
+
+
+def check_rate(name, value):
+    """Name, a dropout rate in [0, 1) -> float; else a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be a number of at least 0 and less than 1. Received: {name}={value!r}.")
+    return float(value)
+
+
+def check_positive_number(name, value):
+    """Name, a number greater than 0 -> float; else a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
+        raise ValueError(f"`{name}` must be a number greater than 0. Received: {name}={value!r}.")
+    return float(value)
+
+
+def check_divides(divisor_name, divisor, name, value):
+    """Two integers by name -> None; a `ValueError` unless the first divides the second."""
+    if value % divisor:
+        raise ValueError(f"`{divisor_name}` must divide `{name}`. Received: {divisor_name}={divisor}, {name}={value}.")
+
+
+def check_names(name, value, count):
+    """Name, a sequence of different non-empty strings, how many -> tuple of str; else a `ValueError`."""
+    are_names = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
+    if not are_names or len(value) != count or len({*value}) != count:
+        raise ValueError(f"`{name}` must be a list of {count} different names. Received: {name}={value!r}.")
+    return tuple(value)
+
+
+def check_vectors(name, shape, hidden_dim):
+    """Name, a shape [B, T, D], D -> None; a `ValueError` if the shape is another."""
+    if len(shape) != 3 or shape[-1] != hidden_dim:
+        raise ValueError(
+            f"`{name}` must have shape [batch, tokens, hidden_dim={hidden_dim}]. Received: shape={tuple(shape)}."
+        )
