@@ -30,11 +30,11 @@ def check_divides(divisor_name, divisor, name, value):
         raise ValueError(f"`{divisor_name}` must divide `{name}`. Received: {divisor_name}={divisor}, {name}={value}.")
 
 
-def check_names(name, value, count):
-    """Name, a sequence of different non-empty strings, how many -> tuple of str; else a `ValueError`."""
+def check_names(name, value, count_name, count):
+    """Name, a sequence of different non-empty strings, how many by name -> tuple of str; else a `ValueError`."""
     are_names = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
     if not are_names or len(value) != count or len({*value}) != count:
-        raise ValueError(f"`{name}` must be a list of {count} different names. Received: {name}={value!r}.")
+        raise ValueError(f"`{name}` must be a list of {count_name}={count} different names. Received: {name}={value!r}.")
     return tuple(value)
 
 

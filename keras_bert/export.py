@@ -8,7 +8,7 @@ from keras_bert.decoding import decode_classes
 from keras_bert.files import written_beside
 from keras_bert.models import check_length_of, labels_of
 
-_OWN_FILES = ("assets", "fingerprint.pb", "saved_model.pb", "variables")
+_LAYOUT = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
 
 
 def export_saved_model(model, tokenizer, directory, labels=None, max_length=None, overwrite=False):
@@ -69,7 +69,7 @@ def export_saved_model(model, tokenizer, directory, labels=None, max_length=None
     def classify(text):
         return decode_classes(model(model_inputs(text, tokenizer, max_length), training=False), labels)
 
-    with written_beside(directory, _OWN_FILES, overwrite) as beside:
+    with written_beside(directory, [_LAYOUT], overwrite) as beside:
         archive = keras.export.ExportArchive()
         archive.track(model)
         signature = [tf.TensorSpec([None], tf.string, name="text")]

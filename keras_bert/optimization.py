@@ -120,9 +120,8 @@ class AdamW(keras.optimizers.AdamW):
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             i = self._get_variable_index(variable)
             decay = learning_rate * self.weight_decay if self._use_weight_decay(variable) else tf.constant(0.0)
-            fused_update(
-                variable.value, self._momentums[i].value, self._velocities[i].value, gradient, scale, rate, decay
-            )
+            handles = [keeper.value.handle for keeper in (variable, self._momentums[i], self._velocities[i])]
+            fused_update(*handles, gradient, scale, rate, decay)
 
     def _can_fuse(self):
         """Whether the compiled update computes what Keras's own would, on this backend."""
@@ -137,14 +136,26 @@ class AdamW(keras.optimizers.AdamW):
 
 @functools.cache
 def _fused_update(beta_1, beta_2, epsilon):
-    """Adam's constants -> a compiled function that updates a tf.Variable and its moments in one pass."""
+    """Adam's constants -> a compiled function that updates a variable and its moments in one pass.
+
+    It takes the variables' handles: traced on the variables themselves, it would outlive and miss them.
+    """
     import tensorflow as tf
+
+    def read(handle):
+        return tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+
+    def write(handle, value):
+        tf.raw_ops.AssignVariableOp(resource=handle, value=value)
 
     @tf.function(jit_compile=True)
     def update(variable, momentum, velocity, gradient, scale, rate, decay):
         gradient *= scale
-        momentum.assign_add((gradient - momentum) * (1.0 - beta_1))
-        velocity.assign_add((tf.square(gradient) - velocity) * (1.0 - beta_2))
-        variable.assign_sub(decay * variable + rate * momentum / (tf.sqrt(velocity) + epsilon))
+        new_momentum = read(momentum) + (gradient - read(momentum)) * (1.0 - beta_1)
+        new_velocity = read(velocity) + (tf.square(gradient) - read(velocity)) * (1.0 - beta_2)
+        old = read(variable)
+        write(momentum, new_momentum)
+        write(velocity, new_velocity)
+        write(variable, old - decay * old - rate * new_momentum / (tf.sqrt(new_velocity) + epsilon))
 
     return update

@@ -71,9 +71,9 @@ def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
     # All that can be wrong is looked at before anything takes time.
     if config.output is not None:
-        check_writable(config.output, ())
+        check_writable(config.output)
     if config.export is not None:
-        check_writable(config.export, ())
+        check_writable(config.export)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 

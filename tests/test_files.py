@@ -4,7 +4,7 @@ import pytest
 
 from keras_bert.files import check_writable, written_beside
 
-OWN = ("answer.txt",)
+OWN = [("answer.txt", "notes.txt")]
 
 
 def test_a_new_directory_appears_with_its_parents(tmp_path):

@@ -51,6 +51,11 @@ def test_the_compiled_update_is_keras_own(clip, monkeypatch):
         np.testing.assert_allclose(mine, reference, atol=1e-6)
 
 
+def test_one_optimizer_after_the_other():
+    first = apply(AdamW(0.02))
+    assert all((mine == other).all() for mine, other in zip(first, apply(AdamW(0.02)), strict=True))
+
+
 @pytest.mark.parametrize("argument", [{"amsgrad": True}, {"use_ema": True}, {"gradient_accumulation_steps": 2}])
 def test_unusual_options_take_keras_path(argument):
     optimizer = AdamW(0.02, **argument)

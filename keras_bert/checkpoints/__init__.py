@@ -4,10 +4,10 @@ import importlib
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size
+from keras_bert.files import written_beside
 from keras_bert.models import config_of
 
 __all__ = ["load_pretrained", "save_pretrained"]
@@ -128,38 +128,9 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
     """
     if layout not in _LAYOUT_FILES:
         raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
-    directory = Path(directory).expanduser().resolve()
     check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer to be saved")
-    _check_free(directory, overwrite)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as beside:
-        new, old = Path(beside, "new"), Path(beside, "old")
-        new.mkdir()
-        _format(layout).write(model, tokenizer, new, labels)
-        if directory.exists():
-            directory.rename(old)
-        try:
-            new.rename(directory)
-        except OSError:
-            if old.exists():
-                old.rename(directory)
-            raise
-
-
-def _check_free(directory, overwrite):
-    """Raises a `ValueError` unless the directory is absent, empty, or a checkpoint that may be overwritten."""
-    if not directory.exists():
-        return
-    held = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else ["nothing, for it is a file"]
-    if not held:
-        return
-    ours = any({*files[:1]} <= {*held} <= {*files} for files in _LAYOUT_FILES.values())
-    if not (ours and overwrite):
-        mend = "pass overwrite=True to replace the checkpoint, or " if ours else ""
-        raise ValueError(
-            f"`directory` must be empty or not exist yet. Received: {directory}, which holds {', '.join(held)}; "
-            f"{mend}choose another directory."
-        )
+    with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
+        _format(layout).write(model, tokenizer, beside, labels)
 
 
 def _format(layout):

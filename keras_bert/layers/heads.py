@@ -194,7 +194,7 @@ class ClassificationHead(keras.layers.Layer):
         self.num_classes = check_positive_integer("num_classes", num_classes)
         self.dropout = check_rate("dropout", dropout)
         self.initializer_range = check_positive_number("initializer_range", initializer_range)
-        self.labels = None if labels is None else check_names("labels", labels, self.num_classes)
+        self.labels = None if labels is None else check_names("labels", labels, "num_classes", self.num_classes)
         self.head_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
         # The logits are few: in float32 they cost nothing, and a bfloat16 logit has only 8 significant bits.
         self.dense = keras.layers.Dense(

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_text
 import tokenizers
 
+from keras_bert.files import write_text
 from keras_bert.text.normalization import (
     FIRST_SPECIAL,
     MAX_WORD_LENGTH,
@@ -24,7 +25,6 @@ from keras_bert.text.vocabulary import (
     read_json,
     read_settings,
     read_vocabulary,
-    write_text,
     write_vocabulary,
 )
 

@@ -3,12 +3,11 @@
 import collections
 import json
 import os
-import pathlib
-import tempfile
 
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from keras_bert.files import write_text
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
 
 
@@ -158,20 +157,6 @@ def write_vocabulary(tokens, path):
         raise ValueError(f"The token {broken[0]!r} holds a line's end; vocab.txt has a token a line. Remove it.")
     write_text("".join(token + "\n" for token in tokens), path)
     return path
-
-
-def write_text(text, path):
-    """Writes a UTF-8 file beside its place and renames it: (str, path) -> None."""
-    path = pathlib.Path(path)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
 
 
 def train_vocabulary(
