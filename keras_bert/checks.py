@@ -34,7 +34,9 @@ def check_names(name, value, count_name, count):
     """Name, a sequence of different non-empty strings, how many by name -> tuple of str; else a `ValueError`."""
     are_names = isinstance(value, (list, tuple)) and all(isinstance(item, str) and item for item in value)
     if not are_names or len(value) != count or len({*value}) != count:
-        raise ValueError(f"`{name}` must be a list of {count_name}={count} different names. Received: {name}={value!r}.")
+        raise ValueError(
+            f"`{name}` must be a list of {count_name}={count} different names. Received: {name}={value!r}."
+        )
     return tuple(value)
 
 
@@ -44,3 +46,9 @@ def check_vectors(name, shape, hidden_dim):
         raise ValueError(
             f"`{name}` must have shape [batch, tokens, hidden_dim={hidden_dim}]. Received: shape={tuple(shape)}."
         )
+
+
+def some_of(items):
+    """Strings -> the first five of them as one string, for a message, with how many more there are; or "none"."""
+    items = list(items)
+    return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "") if items else "none"

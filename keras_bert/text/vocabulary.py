@@ -7,6 +7,7 @@ import os
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from keras_bert.checks import some_of
 from keras_bert.files import write_text
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
 
@@ -22,7 +23,7 @@ def check_vocabulary(tokens, source="the vocabulary"):
     empty = [str(line) for line, token in enumerate(tokens, 1) if token == ""]
     if empty:
         raise ValueError(
-            f"{source} has no token on line {_some(empty)}; ids are line numbers, so an empty line would take one. "
+            f"{source} has no token on line {some_of(empty)}; ids are line numbers, so an empty line would take one. "
             "Remove empty lines at the end; put a token such as [unused1] on others."
         )
     missing = [token for token in SPECIAL_TOKENS if token not in set(tokens)]
@@ -36,7 +37,9 @@ def check_vocabulary(tokens, source="the vocabulary"):
         lines[token].append(line)
     twice = [f"{token!r} (lines {', '.join(map(str, at))})" for token, at in lines.items() if len(at) > 1]
     if twice:
-        raise ValueError(f"{source} has tokens more than once: {_some(twice)}; each needs one id. Rename all but one.")
+        raise ValueError(
+            f"{source} has tokens more than once: {some_of(twice)}; each needs one id. Rename all but one."
+        )
 
 
 def read_vocabulary(path):
@@ -293,8 +296,3 @@ def _chunks(texts, size):
             yield " ".join(chunk)
             chunk, length = [], 0
     yield " ".join(chunk)
-
-
-def _some(items):
-    """The first five of a list, for a message: list of str -> str."""
-    return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
