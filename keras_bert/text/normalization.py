@@ -26,17 +26,17 @@ import tensorflow as tf
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_WORD_LENGTH = 100  # in codepoints, after normalization; longer words are unknown
 
-BLOCK_BITS = 7
-LENGTH, ENDS_WORD, MOVES, VALUE_SHIFT = 0b0011, 0b0100, 0b1000, 4
-FIRST_SPECIAL_INPUT = 0x110000  # one past Unicode: what a special token found whole in a text is replaced with
+_BLOCK_BITS = 7
+_LENGTH, _ENDS_WORD, _MOVES, _VALUE_SHIFT = 0b0011, 0b0100, 0b1000, 4
+_FIRST_SPECIAL_INPUT = 0x110000  # one past Unicode: what a special token found whole in a text is replaced with
 PRIVATE = range(0x100000, 0x110000)  # plane 16: never in a cleaned text
-UNKNOWN_LETTER, FIRST_SPECIAL, FIRST_ALIAS = 0x100000, 0x100001, 0x100010
+_UNKNOWN_LETTER, FIRST_SPECIAL, _FIRST_ALIAS = 0x100000, 0x100001, 0x100010
 
 # Rows without such a run have no word over the limit. Leaving out what commonly parts words keeps Chinese text on the
 # short way.
-PARTING = r"\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F\x{2010}-\x{2027}\x{3000}-\x{3003}\x{3008}-\x{3011}\x{4E00}-\x{9FFF}"
-LONG_RUN = rf"(?s).*[^{PARTING}]{{{MAX_WORD_LENGTH + 1}}}.*"
-HAS_SPECIAL_TOKEN = r"(?s).*\[(PAD|UNK|CLS|SEP|MASK)\].*"
+_PARTING = r"\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F\x{2010}-\x{2027}\x{3000}-\x{3003}\x{3008}-\x{3011}\x{4E00}-\x{9FFF}"
+_LONG_RUN = rf"(?s).*[^{_PARTING}]{{{MAX_WORD_LENGTH + 1}}}.*"
+_HAS_SPECIAL_TOKEN = r"(?s).*\[(PAD|UNK|CLS|SEP|MASK)\].*"
 
 
 @functools.cache
@@ -52,13 +52,13 @@ def _table(lowercase, strip_accents):
 def token_aliases():
     """How vocabulary entries must be spelled to match normalized text: {codepoint: codepoint}, for `str.translate`."""
     aliased = _table(False, False)["aliased"]
-    return {int(codepoint): FIRST_ALIAS + i for i, codepoint in enumerate(aliased)}
+    return {int(codepoint): _FIRST_ALIAS + i for i, codepoint in enumerate(aliased)}
 
 
 def stand_alone():
     """Which codepoints BERT makes words of their own, or white space, once normalized: bool [0x110000]."""
     table = _table(False, False)
-    alone = table["blocks"][table["index"]].reshape(-1)[:FIRST_SPECIAL_INPUT] & ENDS_WORD != 0
+    alone = table["blocks"][table["index"]].reshape(-1)[:_FIRST_SPECIAL_INPUT] & _ENDS_WORD != 0
     alone[table["aliased"]] ^= True
     return alone
 
@@ -71,8 +71,8 @@ class Normalization:
     BERT doesn't.
 
     Args:
-        lowercase: whether to lower-case.
-        strip_accents: whether to decompose and drop accents.
+        lowercase: Whether to lower-case.
+        strip_accents: Whether to decompose and drop accents.
     """
 
     def __init__(self, lowercase, strip_accents):
@@ -91,17 +91,17 @@ class Normalization:
         """Normalizes strings: string [B] -> (string [B], origins).
 
         Args:
-            texts: string tensor, [B].
-            keep_special_tokens: whether "[MASK]" and the like in a text stay whole.
+            texts: String tensor, [B].
+            keep_special_tokens: Whether "[MASK]" and the like in a text stay whole.
 
         Returns:
             `normalized`, string [B], and `origins`, three int32 tensors: where each rewritten codepoint comes from,
             [M], its first and one past its last codepoint in the raw row; and for each row where it begins among
             these, [B], or -1 if the row was passed through, codepoint for codepoint.
         """
-        passed = tf.strings.regex_full_match(texts, self._passes) & ~tf.strings.regex_full_match(texts, LONG_RUN)
+        passed = tf.strings.regex_full_match(texts, self._passes) & ~tf.strings.regex_full_match(texts, _LONG_RUN)
         if keep_special_tokens:
-            passed &= ~tf.strings.regex_full_match(texts, HAS_SPECIAL_TOKEN)
+            passed &= ~tf.strings.regex_full_match(texts, _HAS_SPECIAL_TOKEN)
         lowered = tf.strings.lower(texts) if self.lowercase else texts
         rows = tf.cast(tf.where(~passed), tf.int32)  # [R, 1]
         row_begins = tf.fill(tf.shape(texts), -1)  # [B]
@@ -132,13 +132,13 @@ class Normalization:
         if self.strip_accents:
             expand = functools.partial(self._expand, codepoints, entries, splits)
             reorder = functools.partial(self._reorder, codepoints, entries, splits)
-            moving = tf.reduce_any(entries & MOVES != 0)
+            moving = tf.reduce_any(entries & _MOVES != 0)
             codepoints, origin, splits = tf.cond(moving, reorder, expand)
         else:
             codepoints, origin, splits = self._expand(codepoints, entries, splits)
         normalized = _encode(codepoints, splits)
         normalized = tf.cond(
-            tf.reduce_any(tf.strings.regex_full_match(normalized, LONG_RUN)),
+            tf.reduce_any(tf.strings.regex_full_match(normalized, _LONG_RUN)),
             lambda: _encode(self._blank_long_words(codepoints, splits), splits),
             lambda: normalized,
         )
@@ -146,13 +146,13 @@ class Normalization:
 
     def _entries(self, codepoints):
         """Looks codepoints up in the table: int32 [N] -> int32 [N]."""
-        block = tf.gather(self._index, tf.bitwise.right_shift(codepoints, BLOCK_BITS))
-        return tf.gather(self._blocks, block * (1 << BLOCK_BITS) + (codepoints & ((1 << BLOCK_BITS) - 1)))
+        block = tf.gather(self._index, tf.bitwise.right_shift(codepoints, _BLOCK_BITS))
+        return tf.gather(self._blocks, block * (1 << _BLOCK_BITS) + (codepoints & ((1 << _BLOCK_BITS) - 1)))
 
     def _expand(self, codepoints, entries, splits, length=None, single=None):
         """Replaces codepoints: [N], [N], [R + 1] -> codepoints [M], their origins among the N [M], splits [R + 1]."""
-        value = tf.bitwise.right_shift(entries, VALUE_SHIFT)
-        length = entries & LENGTH if length is None else length
+        value = tf.bitwise.right_shift(entries, _VALUE_SHIFT)
+        length = entries & _LENGTH if length is None else length
         single = codepoints + value if single is None else single
         start = tf.where(length == 1, tf.range(tf.size(codepoints)), tf.size(codepoints) + value)
         ranges = tf.ragged.range(start, start + length, row_splits_dtype=tf.int32)
@@ -166,9 +166,9 @@ class Normalization:
         it moves to, as in the reference, where only the first codepoint of a decomposition uses up an origin.
         """
         is_mark, rank = self._rank(codepoints)  # [N]
-        dropped = (entries & LENGTH == 0) & is_mark
-        length = tf.where(dropped, 1, entries & LENGTH)
-        single = tf.where(dropped, -1, codepoints + tf.bitwise.right_shift(entries, VALUE_SHIFT))
+        dropped = (entries & _LENGTH == 0) & is_mark
+        length = tf.where(dropped, 1, entries & _LENGTH)
+        single = tf.where(dropped, -1, codepoints + tf.bitwise.right_shift(entries, _VALUE_SHIFT))
         expanded, origin, splits = self._expand(codepoints, entries, splits, length, single)  # [M]
         row = row_of_each(splits)
         first = _starts(origin)
@@ -190,18 +190,18 @@ class Normalization:
 
     def _blank_long_words(self, codepoints, splits):
         """Makes words over the limit unknown: int32 [M], int32 [R + 1] -> int32 [M]."""
-        ends_word = self._entries(codepoints) & ENDS_WORD != 0
+        ends_word = self._entries(codepoints) & _ENDS_WORD != 0
         after_end = tf.concat([[True], ends_word[:-1]], 0)
         word = tf.cumsum(tf.cast(ends_word | after_end | _starts(row_of_each(splits)), tf.int32)) - 1
         length = tf.gather(tf.math.segment_sum(tf.ones_like(word), word), word)
-        return tf.where(length > MAX_WORD_LENGTH, UNKNOWN_LETTER, codepoints)
+        return tf.where(length > MAX_WORD_LENGTH, _UNKNOWN_LETTER, codepoints)
 
 
 def _pass_through(table, lowercase):
     """The expression that matches rows which need no rewriting: table -> regular expression."""
-    entries = table["blocks"][table["index"]].reshape(-1)[:FIRST_SPECIAL_INPUT]
-    output = np.arange(FIRST_SPECIAL_INPUT) + (entries >> VALUE_SHIFT)
-    passes = (entries & (LENGTH | MOVES) == 1) & ((entries >> VALUE_SHIFT == 0) | (output == ord(" ")))
+    entries = table["blocks"][table["index"]].reshape(-1)[:_FIRST_SPECIAL_INPUT]
+    output = np.arange(_FIRST_SPECIAL_INPUT) + (entries >> _VALUE_SHIFT)
+    passes = (entries & (_LENGTH | _MOVES) == 1) & ((entries >> _VALUE_SHIFT == 0) | (output == ord(" ")))
     if lowercase:
         passes[ord("A") : ord("Z") + 1] = True
     edges = np.flatnonzero(np.diff(passes, prepend=False, append=False)).reshape(-1, 2)
@@ -219,7 +219,7 @@ def _join_special_tokens(codepoints, splits):
         found = left >= len(token)
         for j, character in enumerate(token):
             found &= padded[j : size + j] == ord(character)
-        joined = tf.where(found, FIRST_SPECIAL_INPUT + i, joined)
+        joined = tf.where(found, _FIRST_SPECIAL_INPUT + i, joined)
         width = tf.where(found, len(token), width)
         for j in range(1, len(token)):
             behind = tf.concat([tf.zeros([j], tf.bool), found], 0)[:size]

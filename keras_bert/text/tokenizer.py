@@ -1,6 +1,7 @@
 """WordPiece tokenization in the TensorFlow graph, with the ids and offsets of BERT's reference tokenizers."""
 
 import json
+import operator
 import pathlib
 import re
 import types
@@ -30,7 +31,7 @@ from keras_bert.text.vocabulary import (
 
 # Tokens with one of these are never found: white space, control characters and plane 16 are in no word of a
 # normalized text. Some mean something to FastWordpieceTokenizer or to the normalization, so they are kept from it.
-NEVER = re.compile(rf"[\s\x00-\x1f\x7f{chr(PRIVATE.start)}-{chr(PRIVATE.stop - 1)}]")
+_NEVER = re.compile(rf"[\s\x00-\x1f\x7f{chr(PRIVATE.start)}-{chr(PRIVATE.stop - 1)}]")
 
 
 class WordPieceTokenizer:
@@ -43,33 +44,38 @@ class WordPieceTokenizer:
     Invalid UTF-8 is dropped; an empty or blank string gives no tokens; words over 100 characters are one [UNK].
 
     Args:
-        vocabulary: tokens in order of their ids, or a mapping from each token to its id; [PAD], [UNK], [CLS], [SEP]
+        vocabulary: Tokens in order of their ids, or a mapping from each token to its id; [PAD], [UNK], [CLS], [SEP]
             and [MASK] are among them. Tokens that continue a word begin with "##".
-        lowercase: whether to lower-case.
-        strip_accents: whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes
+        lowercase: Whether to lower-case.
+        strip_accents: Whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes
             Hangul syllables apart: give False for Korean.
 
     Raises:
-        ValueError: if special tokens are missing, tokens are empty or there twice, or ids have gaps.
-        TypeError: if something is of another type.
+        ValueError: If special tokens are missing, tokens are empty, there twice or no strings, ids have gaps, or a
+            setting isn't one of those above.
 
-    Source:
-        Devlin et al., BERT, 2018 (https://arxiv.org/abs/1810.04805); Song et al., Fast WordPiece Tokenization, 2021.
+    Reference: Devlin et al. 2018, arXiv:1810.04805; Song et al. 2021, Fast WordPiece Tokenization, arXiv:2012.15524.
 
     Example:
-        >>> special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        >>> tokenizer = WordPieceTokenizer([*special, "em", "##bed", "##ding", "##s", "."])
-        >>> tokenizer.tokens("Embeddings.")
-        ['em', '##bed', '##ding', '##s', '.']
-        >>> tokenizer(["Embeddings.", "", "Bed"]).to_list()
-        [[5, 6, 7, 8, 9], [], [1]]
+    >>> special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    >>> tokenizer = WordPieceTokenizer([*special, "em", "##bed", "##ding", "##s", "."])
+    >>> tokenizer.tokens("Embeddings.")
+    ['em', '##bed', '##ding', '##s', '.']
+    >>> tokenizer(["Embeddings.", "", "Bed"]).to_list()
+    [[5, 6, 7, 8, 9], [], [1]]
     """
 
     def __init__(self, vocabulary, lowercase=True, strip_accents=None):
         if not isinstance(lowercase, bool):
-            raise TypeError(f"lowercase must be True or False, but {lowercase!r} came.")
+            raise ValueError(
+                f"`lowercase` must be True or False. Received: lowercase={lowercase!r}. For what a checkpoint's files "
+                "say, use WordPieceTokenizer.load."
+            )
         if not (strip_accents is None or isinstance(strip_accents, bool)):
-            raise TypeError(f"strip_accents must be True, False or None (as lowercase), but {strip_accents!r} came.")
+            raise ValueError(
+                f"`strip_accents` must be True, False, or None for as `lowercase`. Received: "
+                f"strip_accents={strip_accents!r}."
+            )
         tokens = in_order(vocabulary)
         check_vocabulary(tokens)
         self.lowercase = lowercase
@@ -96,32 +102,34 @@ class WordPieceTokenizer:
         """Loads a tokenizer from Hugging Face's files, or from a bare vocab.txt.
 
         Args:
-            path: a directory with vocab.txt or tokenizer.json, or such a file itself.
-            lowercase: whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if
+            path: A directory with vocab.txt or tokenizer.json, or such a file itself; ~ is the home directory.
+            lowercase: Whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if
                 neither is there, True unless a token (special ones aside) has a capital letter.
-            strip_accents: whether to drop accents; None: as these files say; if neither is there, as `lowercase`.
+            strip_accents: Whether to drop accents; None: as these files say; if neither is there, as `lowercase`.
 
         Returns:
             A `WordPieceTokenizer`.
 
         Raises:
-            ValueError: if there is no vocabulary, it is broken, or its settings are not BERT's.
+            ValueError: If there is no vocabulary, it is broken, or its settings are not BERT's.
 
         Example:
-            >>> import tempfile
-            >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
-            >>> with tempfile.TemporaryDirectory() as directory:
-            ...     WordPieceTokenizer(tokens, strip_accents=False).save(directory)
-            ...     WordPieceTokenizer.load(directory)
-            WordPieceTokenizer(6 tokens, lowercase=True, strip_accents=False)
+        >>> import tempfile
+        >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     WordPieceTokenizer(tokens, strip_accents=False).save(directory)
+        ...     WordPieceTokenizer.load(directory)
+        WordPieceTokenizer(6 tokens, lowercase=True, strip_accents=False)
         """
-        path = pathlib.Path(path)
+        path = pathlib.Path(path).expanduser()
         if path.is_dir():
             directory, file = path, path / "vocab.txt"
             if not file.exists():
                 file = path / "tokenizer.json"
             if not file.exists():
-                raise ValueError(f"'{path}' holds neither vocab.txt nor tokenizer.json. Is it a BERT checkpoint?")
+                raise ValueError(
+                    f"'{path}' holds neither vocab.txt nor tokenizer.json. Give the directory of a BERT checkpoint."
+                )
         else:
             directory, file = path.parent, path
             if not file.exists():
@@ -142,15 +150,17 @@ class WordPieceTokenizer:
         """Saves in Hugging Face's layout: vocab.txt and tokenizer_config.json, which transformers' AutoTokenizer loads.
 
         Args:
-            directory: made if it is missing. A tokenizer.json in it is replaced too, because transformers would go by
-                it.
+            directory: Where to save, made if it is missing; ~ is the home directory. A tokenizer.json in it is replaced
+                too, because transformers would go by it.
 
         Raises:
-            ValueError: if `directory` can't be one.
+            ValueError: If `directory` can't be one.
         """
-        directory = pathlib.Path(directory)
+        directory = pathlib.Path(directory).expanduser()
         if directory.exists() and not directory.is_dir():
-            raise ValueError(f"'{directory}' is a file; a tokenizer is saved in a directory. Give another name.")
+            raise ValueError(
+                f"`directory` must be a directory, or not exist yet. Received: '{directory}', which is a file. Give another name."
+            )
         directory.mkdir(parents=True, exist_ok=True)
         write_vocabulary(self._tokens, directory / "vocab.txt")
         config = {
@@ -170,8 +180,8 @@ class WordPieceTokenizer:
         """Gives the ids of texts.
 
         Args:
-            texts: strings: a list, a string tensor [B], or one string.
-            keep_special_tokens: whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are
+            texts: Strings: a list, a string tensor [B], or one string.
+            keep_special_tokens: Whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are
                 plain text (brackets and a word), so that what users type can't forge them. `tokenizers` keeps them
                 unless its `encode_special_tokens` is set.
 
@@ -179,8 +189,7 @@ class WordPieceTokenizer:
             Ragged int32 [B, (T)]; for one string, int32 [T].
 
         Raises:
-            TypeError: if `texts` aren't strings.
-            ValueError: if `texts` have more than one axis.
+            ValueError: If `texts` aren't strings, or have more than one axis.
         """
         texts, one = _as_batch(texts)
         ids, splits = self._functions[self._tokenize, keep_special_tokens](texts)
@@ -190,22 +199,21 @@ class WordPieceTokenizer:
         """Gives the ids of texts and where each token stands in the raw text.
 
         Args:
-            texts: strings: a list, a string tensor [B], or one string.
-            keep_special_tokens: as in `__call__`.
+            texts: Strings: a list, a string tensor [B], or one string.
+            keep_special_tokens: As in `__call__`.
 
         Returns:
             `ids`, `starts` and `ends`, each ragged int32 [B, (T)] (for one string, int32 [T]): a token's first
             codepoint, and one past its last, so that in Python `text[start:end]` is what the token was made from.
 
         Raises:
-            TypeError: if `texts` aren't strings.
-            ValueError: if `texts` have more than one axis.
+            ValueError: If `texts` aren't strings, or have more than one axis.
 
         Example:
-            >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s"])
-            >>> ids, starts, ends = tokenizer.tokenize_with_offsets("Two Cafés")
-            >>> ids.numpy().tolist(), starts.numpy().tolist(), ends.numpy().tolist()
-            ([1, 5, 6], [0, 4, 8], [3, 8, 9])
+        >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s"])
+        >>> ids, starts, ends = tokenizer.tokenize_with_offsets("Two Cafés")
+        >>> ids.numpy().tolist(), starts.numpy().tolist(), ends.numpy().tolist()
+        ([1, 5, 6], [0, 4, 8], [3, 8, 9])
         """
         texts, one = _as_batch(texts)
         *values, splits = self._functions[self._tokenize_with_offsets, keep_special_tokens](texts)
@@ -241,36 +249,40 @@ class WordPieceTokenizer:
         """Gives the tokens of one text: str -> list of str.
 
         Args:
-            text: a string.
-            keep_special_tokens: as in `__call__`.
+            text: A string.
+            keep_special_tokens: As in `__call__`.
 
         Returns:
             List of str.
 
         Raises:
-            TypeError: if `text` isn't one string.
+            ValueError: If `text` isn't one string.
+
+        Example:
+        >>> WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s"]).tokens("Two Cafés")
+        ['[UNK]', 'cafe', '##s']
         """
         if not isinstance(text, (str, bytes)):
-            raise TypeError(f"tokens takes one str, but {type(text).__name__} came. For several, call the tokenizer.")
+            raise ValueError(f"`text` must be one string. Received: {text!r:.80}. For several, call the tokenizer.")
         return [self._tokens[i] for i in self(text, keep_special_tokens).numpy()]
 
     def detokenize(self, ids):
         """Puts tokens together again: pieces into words, words with a space between them.
 
         Args:
-            ids: integers: [T], or [B, T], or ragged [B, (T)], as a list, an array or an eager tensor.
+            ids: Integers: [T], or [B, T], or ragged [B, (T)], as a list, an array or an eager tensor.
 
         Returns:
             A str, or a list of B str. Punctuation stays apart, special tokens stay: tokenized again, they give the
             same ids.
 
         Raises:
-            ValueError: if an id isn't in the vocabulary.
+            ValueError: If an id isn't an integer, or isn't in the vocabulary.
 
         Example:
-            >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s", "."])
-            >>> tokenizer.detokenize([5, 6, 7])
-            'cafes .'
+        >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cafe", "##s", "."])
+        >>> tokenizer.detokenize([5, 6, 7])
+        'cafes .'
         """
         if isinstance(ids, tf.RaggedTensor):
             ids = ids.to_list()
@@ -283,7 +295,7 @@ class WordPieceTokenizer:
 
     @property
     def vocabulary(self):
-        """The tokens and their ids: a read-only mapping {str: int}; a word that isn't in it raises a KeyError."""
+        """The tokens and their ids: a read-only mapping {str: int}; a word that isn't in it raises a `KeyError`."""
         return self._ids
 
     @property
@@ -298,14 +310,24 @@ class WordPieceTokenizer:
     mask_id = property(lambda self: self._ids["[MASK]"], doc="The id of [MASK]: int.")
 
     def token_to_id(self, token):
-        """Gives a token's id: str -> int. Raises a KeyError if it isn't in the vocabulary."""
+        """Gives a token's id: str -> int; a `KeyError` if it isn't in the vocabulary."""
         return self._ids[token]
 
-    def id_to_token(self, id):
-        """Gives an id's token: int -> str. Raises a ValueError if there is no such id."""
-        if not 0 <= int(id) < len(self._tokens):
-            raise ValueError(f"There is no id {id}: the vocabulary has {len(self._tokens)} tokens, from 0 on.")
-        return self._tokens[int(id)]
+    def id_to_token(self, token_id):
+        """Gives an id's token: int -> str; a `ValueError` if there is no such id."""
+        try:
+            number = operator.index(token_id)
+        except (AttributeError, TypeError) as error:  # AttributeError: a float tensor's
+            raise ValueError(f"`token_id` must be an integer. Received: token_id={token_id!r}.") from error
+        if not 0 <= number < len(self._tokens):
+            raise ValueError(
+                f"`token_id` must be at least 0 and less than vocabulary_size={len(self._tokens)}. "
+                f"Received: token_id={number}. Check that these ids were made with this vocabulary."
+            )
+        return self._tokens[number]
+
+    def __reduce__(self):
+        return type(self), (self._tokens, self.lowercase, self.strip_accents)
 
     def __repr__(self):
         settings = f"lowercase={self.lowercase}, strip_accents={self.strip_accents}"
@@ -313,22 +335,23 @@ class WordPieceTokenizer:
 
 
 def _spelled(tokens):
-    """Spells tokens as they occur in normalized text: list of str -> list of str, with the same ids."""
+    """tokens -> the same as they occur in normalized text, with the same ids."""
     aliases = str.maketrans(token_aliases())
     special = {token: chr(FIRST_SPECIAL + i) for i, token in enumerate(SPECIAL_TOKENS)}
     spelled = []
     for i, token in enumerate(tokens):
-        if NEVER.search(token) or len(token) > MAX_WORD_LENGTH + len("##"):
+        if _NEVER.search(token) or len(token) > MAX_WORD_LENGTH + len("##"):
             token = f"[\0{i}]"  # never found either: no word has brackets in it
         spelled.append(special.get(token) or (token if token.isascii() else token.translate(aliases)))
     return spelled
 
 
 def _traced(method, keep_special_tokens):
-    """Makes a graph function of texts, on the CPU, where strings live: it saves copies to a GPU and back."""
+    """method, bool -> a graph function of string [B]."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def tokenize(texts):
+        # Strings live on the CPU: nothing is copied to a GPU and back.
         with tf.device("CPU:0"):
             return method(texts, keep_special_tokens)
 
@@ -336,13 +359,15 @@ def _traced(method, keep_special_tokens):
 
 
 def _as_batch(texts):
-    """Makes a batch: strings -> string tensor [B], whether one string came."""
+    """strings -> string tensor [B], whether one string came."""
     try:
         texts = tf.convert_to_tensor(texts, dtype=tf.string)
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"texts must be strings (a list of str, a string tensor or one str), but {texts!r:.80} came."
+        raise ValueError(
+            f"`texts` must be strings: a list of str, a string tensor or one str. Received: {texts!r:.80}."
         ) from error
     if texts.shape.rank is None or texts.shape.rank > 1:
-        raise ValueError(f"texts must be one string or have one axis, [B], but came as {texts.shape}; reshape to [-1].")
+        raise ValueError(
+            f"`texts` must be one string or have one axis, [B]. Received: shape={texts.shape}. Reshape them to [-1]."
+        )
     return (tf.reshape(texts, [1]), True) if texts.shape.rank == 0 else (texts, False)

@@ -3,23 +3,26 @@
 import collections
 import json
 import os
+import pathlib
 
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from keras_bert.checks import some_of
+from keras_bert.checks import check_positive_integer, some_of
 from keras_bert.files import write_text
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
 
 
-def check_vocabulary(tokens, source="the vocabulary"):
-    """Raises a ValueError if tokens are missing, empty or there twice: (list of str, str) -> None.
+def check_vocabulary(tokens, source="`vocabulary`"):
+    """Raises a `ValueError` if tokens are missing, empty or there twice: (list of str, str) -> None.
 
     Lines are counted from 1, as editors do: the token with id 0 is on line 1.
     """
     strange = [token for token in tokens if not isinstance(token, str)]
     if strange:
-        raise TypeError(f"{source} holds {strange[0]!r} of type {type(strange[0]).__name__}; tokens must be str.")
+        raise ValueError(
+            f"{source} must hold strings only. Received: {strange[0]!r:.60} of type {type(strange[0]).__name__}."
+        )
     empty = [str(line) for line, token in enumerate(tokens, 1) if token == ""]
     if empty:
         raise ValueError(
@@ -48,21 +51,22 @@ def read_vocabulary(path):
     Only the line's end is taken off (as transformers does), so that tokens which are white space survive.
 
     Args:
-        path: the file.
+        path: The file; ~ is the home directory.
 
     Returns:
-        List of str, checked.
+        A list of str in order of their ids.
 
     Raises:
-        ValueError: if the file is missing, isn't UTF-8, or isn't a vocabulary (see `check_vocabulary`).
+        ValueError: If the file is missing, isn't UTF-8, or isn't a vocabulary (see `check_vocabulary`).
 
     Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     path = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"], f"{directory}/vocab.txt")
-        ...     read_vocabulary(path)
-        ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a']
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"], f"{directory}/vocab.txt")
+    ...     read_vocabulary(path)
+    ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a']
     """
+    path = pathlib.Path(path).expanduser()
     try:
         with open(path, encoding="utf-8") as file:
             tokens = [line.rstrip("\n") for line in file]
@@ -82,8 +86,9 @@ def read_vocabulary(path):
 def in_order(vocabulary):
     """Puts tokens in order of their ids: list of str or {str: int} -> list of str."""
     if isinstance(vocabulary, (str, bytes, os.PathLike)):
-        raise TypeError(
-            f"vocabulary is {vocabulary!r:.80}; a list of tokens was expected. For a file: WordPieceTokenizer.load."
+        raise ValueError(
+            f"`vocabulary` must be a list of tokens, or a mapping from tokens to ids. Received: {vocabulary!r:.80}. "
+            "For a file, use WordPieceTokenizer.load."
         )
     if not hasattr(vocabulary, "keys"):
         return list(vocabulary)
@@ -92,7 +97,8 @@ def in_order(vocabulary):
     if gaps:
         token, i = gaps[0]
         raise ValueError(
-            f"vocabulary gives {token!r} the id {vocabulary[token]} where {i} was expected; ids must be 0, 1, 2 ..."
+            f"The ids of `vocabulary` must be 0, 1, 2 and so on. Received: {token!r} with the id {vocabulary[token]} "
+            f"where {i} was expected. Give each token one id, without gaps."
         )
     return tokens
 
@@ -124,7 +130,7 @@ def read_settings(directory):
 
 
 def _expect(file, content, key):
-    """Raises a ValueError if Chinese characters aren't to be isolated: BERT always does."""
+    """file, its object, key -> None; a `ValueError` if Chinese characters aren't to be isolated: BERT always does."""
     if content.get(key, True) is False:
         raise ValueError(f"'{file}' has {key}=false; BERT isolates Chinese characters, and this tokenizer always does.")
 
@@ -144,21 +150,27 @@ def write_vocabulary(tokens, path):
     """Writes a vocab.txt: a token a line.
 
     Args:
-        tokens: list of str, in order of their ids.
-        path: the file; it is written beside and renamed, so that there is never half a vocabulary.
+        tokens: A list of str in order of their ids.
+        path: The file; ~ is the home directory. It is written beside and renamed, so that there is never half a
+            vocabulary.
 
     Returns:
-        The path, as it came.
+        `path`, as it came.
 
     Raises:
-        ValueError: if the tokens aren't a vocabulary, or one holds a line's end.
+        ValueError: If the tokens aren't a vocabulary, or one holds a line's end.
+
+    Example:
+    >>> import tempfile
+    >>> directory = tempfile.mkdtemp()
+    >>> _ = write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"], f"{directory}/vocab.txt")
     """
     tokens = list(tokens)
-    check_vocabulary(tokens)
+    check_vocabulary(tokens, "`tokens`")
     broken = [token for token in tokens if "\n" in token or "\r" in token]
     if broken:
         raise ValueError(f"The token {broken[0]!r} holds a line's end; vocab.txt has a token a line. Remove it.")
-    write_text("".join(token + "\n" for token in tokens), path)
+    write_text("".join(token + "\n" for token in tokens), pathlib.Path(path).expanduser())
     return path
 
 
@@ -171,33 +183,37 @@ def train_vocabulary(
     numbers. So the alphabet is counted here and handed to it in a fixed order.
 
     Args:
-        files_or_texts: a path; or an iterable, either of paths or of texts. Strings are paths if the first one names
-            a file.
-        size: number of tokens at most, special tokens and alphabet included. A small corpus may give fewer.
-        lowercase: whether to lower-case, as the tokenizer will.
-        strip_accents: whether to decompose and drop accents, as the tokenizer will; None: as `lowercase`. Decomposing
+        files_or_texts: A path; or an iterable, either of paths or of texts. What is a `pathlib.Path` is a path.
+            Strings are paths if every one of them names a file, and texts if none does; a lone string is a path. It
+            is iterated over several times and never all in memory, except for a one-shot iterator, whose items are
+            kept.
+        size: Number of tokens at most, special tokens and alphabet included. A small corpus may give fewer.
+        lowercase: Whether to lower-case, as the tokenizer will.
+        strip_accents: Whether to decompose and drop accents, as the tokenizer will; None: as `lowercase`. Decomposing
             takes Hangul syllables apart: give False for Korean.
-        min_frequency: how often a pair must occur to become a token.
-        alphabet_size: number of distinct characters at most, the most frequent ones; others become [UNK]. Text in
+        min_frequency: Number of times that a pair must occur to become a token.
+        alphabet_size: Number of distinct characters at most, the most frequent ones; others become [UNK]. Text in
             Chinese characters needs more.
-        progress: whether to show a progress bar on stderr.
+        progress: Whether to show a progress bar on stderr.
 
     Returns:
-        List of str in order of their ids: [PAD], [UNK], [CLS], [SEP], [MASK], characters, ##characters, then longer
+        A list of str in order of their ids: [PAD], [UNK], [CLS], [SEP], [MASK], characters, ##characters, then longer
         tokens. For `WordPieceTokenizer`, whose `save` writes vocab.txt.
 
     Raises:
-        ValueError: if a file is missing or isn't UTF-8, the corpus has no words, or `size` is too small for the
-            alphabet.
-        TypeError: if something else than paths or strings comes.
+        ValueError: If a file is missing or isn't UTF-8, some strings name files and others don't, something else
+            than paths or strings comes, the corpus has no words, a number isn't an integer of at least 1, or `size`
+            is too small for the alphabet.
 
-    Source:
-        Schuster & Nakajima, Japanese and Korean Voice Search, 2012; https://github.com/huggingface/tokenizers.
+    Reference: Schuster & Nakajima 2012, Japanese and Korean Voice Search; https://github.com/huggingface/tokenizers.
 
     Example:
-        >>> train_vocabulary(["low lower lowest", "new newer newest"], size=30)[-4:]
-        ['ne', '##st', '##wer', '##west']
+    >>> train_vocabulary(["low lower lowest", "new newer newest"], size=30)[-4:]
+    ['ne', '##st', '##wer', '##west']
     """
+    size = check_positive_integer("size", size)
+    min_frequency = check_positive_integer("min_frequency", min_frequency)
+    alphabet_size = check_positive_integer("alphabet_size", alphabet_size)
     texts = _Texts(files_or_texts)
     strip_accents = lowercase if strip_accents is None else strip_accents
     normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
@@ -205,9 +221,9 @@ def train_vocabulary(
     first = [*SPECIAL_TOKENS, *alphabet, *("##" + character for character in continuing)]
     if size <= len(first):
         raise ValueError(
-            f"size={size} is too small: {len(SPECIAL_TOKENS)} special tokens and {len(alphabet)} characters, alone and "
-            f"continuing a word, already take {len(first)}. Give a larger size or a smaller alphabet_size "
-            f"(it is {alphabet_size})."
+            f"`size` must be greater than {len(first)}, which {len(SPECIAL_TOKENS)} special tokens and {len(alphabet)} "
+            f"characters, alone and continuing a word, take. Received: size={size}, alphabet_size={alphabet_size}. "
+            "Give a larger size or a smaller alphabet_size."
         )
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizer
@@ -229,21 +245,37 @@ class _Texts:
     """The texts of a corpus, as often as one iterates over them: files are read line by line."""
 
     def __init__(self, files_or_texts):
-        if isinstance(files_or_texts, bytes):
-            raise TypeError("files_or_texts is bytes; give a path, or an iterable of paths or of texts (str).")
-        if isinstance(files_or_texts, (str, os.PathLike)):
-            items, files = [files_or_texts], True
-        else:
-            items = list(files_or_texts)
-            files = bool(items) and (isinstance(items[0], os.PathLike) or _is_file(items[0]))
-        for item in items:
+        one = isinstance(files_or_texts, (str, os.PathLike))
+        items = [files_or_texts] if one else files_or_texts
+        if isinstance(items, bytes) or not hasattr(items, "__iter__"):
+            raise ValueError(
+                "`files_or_texts` must be a path, or an iterable of paths or of texts. Received: "
+                f"{items!r:.60} of type {type(items).__name__}."
+            )
+        self.items = list(items) if iter(items) is items else items
+        file = text = None  # the first item that names a file, the first that doesn't
+        for item in self.items:
             if not isinstance(item, (str, os.PathLike)):
-                raise TypeError(f"files_or_texts holds {type(item).__name__} {item!r:.60}; give paths or texts (str).")
-            if files and not _is_file(item):
                 raise ValueError(
-                    f"The corpus file {os.fspath(item)!r:.200} doesn't exist. Give texts as a list of str."
+                    "`files_or_texts` must hold paths or texts (str) only. Received: "
+                    f"{item!r:.60} of type {type(item).__name__}."
                 )
-        self.items, self.files = items, files
+            if _is_file(item):
+                file = item if file is None else file
+            elif one or isinstance(item, os.PathLike):
+                raise ValueError(
+                    f"The corpus file {os.fspath(item)!r:.200} doesn't exist. Correct the path, or give texts as a "
+                    "list of str."
+                )
+            else:
+                text = item if text is None else text
+            if file is not None and text is not None:
+                raise ValueError(
+                    "The strings in `files_or_texts` must be all paths of files that exist, or all texts. Received: "
+                    f"{os.fspath(file)!r:.200}, which names a file, and {text!r:.200}, which doesn't. Correct the "
+                    "path; or, if these are texts, put a space behind the one that is also a file's name."
+                )
+        self.files = file is not None
 
     def __iter__(self):
         if not self.files:
@@ -251,7 +283,7 @@ class _Texts:
             return
         for path in self.items:
             try:
-                with open(path, encoding="utf-8") as file:
+                with open(os.path.expanduser(path), encoding="utf-8") as file:
                     yield from file
             except UnicodeDecodeError as error:
                 raise ValueError(
@@ -261,15 +293,15 @@ class _Texts:
 
 
 def _is_file(item):
-    """Whether a path, or a string that could be one, names a file: object -> bool."""
+    """path, or any str -> whether it names a file."""
     try:
-        return os.path.isfile(item)
-    except (OSError, TypeError, ValueError):
+        return os.path.isfile(os.path.expanduser(item))
+    except (OSError, ValueError):
         return False
 
 
 def _alphabet(texts, normalizer, limit):
-    """Counts characters: texts -> the `limit` most frequent ones; those among them that continue words. Both sorted."""
+    """texts -> their `limit` most frequent characters; those among them that continue words; both sorted."""
     alone = stand_alone()
     counts, continuing = np.zeros(len(alone), np.int64), np.zeros(len(alone), bool)
     for chunk in _chunks(texts, 1 << 18):
@@ -286,8 +318,7 @@ def _alphabet(texts, normalizer, limit):
 
 
 def _chunks(texts, size):
-    """Joins texts, a space between them, into strings of about `size` characters: iterable of str -> iterator of
-    str."""
+    """texts -> the same joined, with a space between them, into strings of about `size` characters."""
     chunk, length = [], 0
     for text in texts:
         chunk.append(text)

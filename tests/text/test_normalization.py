@@ -7,7 +7,7 @@ import tensorflow_text
 from tokenizers import normalizers, pre_tokenizers
 
 from keras_bert.text import normalization
-from keras_bert.text.normalization import FIRST_ALIAS, FIRST_SPECIAL, UNKNOWN_LETTER, Normalization, stand_alone
+from keras_bert.text.normalization import _FIRST_ALIAS, _UNKNOWN_LETTER, FIRST_SPECIAL, Normalization, stand_alone
 
 CODEPOINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 SETTINGS = [(False, False), (False, True), (True, False), (True, True)]
@@ -19,7 +19,7 @@ def kept(table, codepoint):
     length, value = entry & 3, entry >> 4
     output = [codepoint + value] if length == 1 else table["expansions"][value : value + length].tolist()
     aliased = table["aliased"].tolist()
-    return "".join(chr(aliased[c - FIRST_ALIAS]) if c >= FIRST_ALIAS else chr(c) for c in output)
+    return "".join(chr(aliased[c - _FIRST_ALIAS]) if c >= _FIRST_ALIAS else chr(c) for c in output)
 
 
 @pytest.mark.parametrize("lowercase, strip_accents", SETTINGS)
@@ -61,7 +61,7 @@ def test_aliased_is_where_tensorflow_text_differs():
 
 def test_long_run_leaves_out_only_what_parts_words():
     alone = stand_alone()
-    single = tf.strings.regex_full_match([chr(c) for c in CODEPOINTS], f"[{normalization.PARTING}]").numpy()
+    single = tf.strings.regex_full_match([chr(c) for c in CODEPOINTS], f"[{normalization._PARTING}]").numpy()
     table = normalization._table(False, False)
     for codepoint in np.array(CODEPOINTS)[single]:
         removed = not kept(table, int(codepoint))
@@ -132,11 +132,11 @@ def test_words_over_100_codepoints_are_made_unknown(letter):
         fits, over = letter * (100 // width), letter * (100 // width + 1)
         texts = [f"a {fits}, b", f"a {over}, b", f"{over}\u200b{letter}"]
         fitting, unknown, alone = normalize(texts, False, strip_accents)
-        assert chr(UNKNOWN_LETTER) not in fitting
-        word = chr(UNKNOWN_LETTER) * (len(over) * width)
-        assert (unknown, alone) == (f"a {word}, b", word + chr(UNKNOWN_LETTER) * width)
+        assert chr(_UNKNOWN_LETTER) not in fitting
+        word = chr(_UNKNOWN_LETTER) * (len(over) * width)
+        assert (unknown, alone) == (f"a {word}, b", word + chr(_UNKNOWN_LETTER) * width)
     # A control character inside doesn't part a word.
-    assert set(normalize(["x" * 60 + "\0" + "x" * 60])[0]) == {chr(UNKNOWN_LETTER)}
+    assert set(normalize(["x" * 60 + "\0" + "x" * 60])[0]) == {chr(_UNKNOWN_LETTER)}
 
 
 def test_special_tokens():
@@ -153,4 +153,4 @@ def test_special_tokens():
     ]
     assert normalize(texts)[0] == "a[mask]b"
     # Private-use codepoints can't pose as special tokens.
-    assert normalize([f"a{mask}b{chr(UNKNOWN_LETTER)}"], keep_special_tokens=True) == ["ab"]
+    assert normalize([f"a{mask}b{chr(_UNKNOWN_LETTER)}"], keep_special_tokens=True) == ["ab"]
