@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from keras_bert.export import export_saved_model
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
 
+__version__ = "0.1.0"
+
 # Name -> the module that is imported when the name is first used.
 _LAZY = {
     "callbacks": "keras_bert.callbacks",
@@ -88,4 +90,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -32,11 +32,10 @@ def activation_named(name):
     """
     if name == "gelu_tanh":
         return gelu_tanh
-    try:
-        assert isinstance(name, str)
-        return keras.activations.get(name)
-    except (AssertionError, ValueError):
+    function = getattr(keras.activations, name, None) if isinstance(name, str) else None
+    if not callable(function) or name in ("get", "serialize", "deserialize"):
         raise ValueError(
             '`activation` must be "gelu", "gelu_tanh" or the name of another Keras activation, such as "relu". '
             f"Received: activation={name!r}."
-        ) from None
+        )
+    return function

@@ -1,13 +1,14 @@
 """Callbacks for plain `model.fit`: what training cost, and the best weights kept."""
 
 import collections
+import math
 import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_bert.checkpoints import save_pretrained
+from keras_bert.files import check_writable
 
 # The first steps compile the graph, so they don't count in rates.
 _STEPS_LEFT_OUT = 3
@@ -16,9 +17,10 @@ _STEPS_LEFT_OUT = 3
 class Throughput(keras.callbacks.Callback):
     """Measures examples and real tokens a second of training, and the share of padding.
 
-    Train on what `count` returns; evaluation between the epochs and the first three steps aren't counted.
+    Train on what `count` returns; evaluation between the epochs and the first three steps aren't in the rates.
 
     Example:
+    >>> import tensorflow as tf
     >>> throughput = Throughput()
     >>> rows = {"padding_mask": np.array([[1, 1, 1, 0], [1, 1, 0, 0]])}
     >>> batches = throughput.count(tf.data.Dataset.from_tensors((rows, [0, 1])))
@@ -37,7 +39,7 @@ class Throughput(keras.callbacks.Callback):
         self.steps = 0
 
     def count(self, dataset):
-        """Counts the batches of a dataset on their way to training.
+        """Counts the batches of a dataset on their way to training, in this process.
 
         Args:
             dataset: A `tf.data.Dataset` whose elements begin with a dict that has `padding_mask` [B, T].
@@ -45,12 +47,15 @@ class Throughput(keras.callbacks.Callback):
         Returns:
             The same batches.
         """
+        import tensorflow as tf
 
         def note(padding_mask):
+            """mask [B, T] -> 0; remembers its counts."""
             self._coming.append((padding_mask.shape[0], np.count_nonzero(padding_mask), padding_mask.size))
             return np.int32(0)
 
         def counted(inputs, *rest):
+            """batch -> the same batch, once it is noted."""
             with tf.control_dependencies([tf.numpy_function(note, [inputs["padding_mask"]], tf.int32)]):
                 return tf.nest.map_structure(tf.identity, (inputs, *rest))
 
@@ -60,74 +65,104 @@ class Throughput(keras.callbacks.Callback):
         """Returns what was measured so far.
 
         Returns:
-            A dict: `train_examples_per_s`, `real_tokens_per_s` (padding isn't counted), `padding` (share of the
-            cells), `steps` and `seconds` (of training).
+            A dict: `train_examples_per_s` and `real_tokens_per_s` (padding isn't counted), None before the fourth step;
+            `padding` (share of the cells), `steps` and `seconds` (of training).
         """
         _, tokens, cells = self._totals
-        rates = self._measured / max(self._measured_seconds, 1e-9)
+        examples_per_s = tokens_per_s = None
+        if self._measured_seconds:
+            examples_per_s = round(float(self._measured[0]) / self._measured_seconds, 1)
+            tokens_per_s = round(float(self._measured[1]) / self._measured_seconds)
         return {
-            "train_examples_per_s": round(float(rates[0]), 1),
-            "real_tokens_per_s": round(float(rates[1])),
+            "train_examples_per_s": examples_per_s,
+            "real_tokens_per_s": tokens_per_s,
             "padding": round(1 - float(tokens / max(cells, 1)), 4),
             "steps": self.steps,
             "seconds": round(self._seconds, 1),
         }
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_train_begin(self, logs=None):
         self._coming.clear()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._trained = 0  # batches of this epoch
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        batch_counts = np.array(self._coming.popleft())
-        self._totals += batch_counts
+        while self._trained <= batch:  # several where steps_per_execution is more than 1
+            if not self._coming:
+                raise ValueError(
+                    "Throughput has counted fewer batches than were trained. Pass model.fit the dataset that "
+                    "`throughput.count(dataset)` returns."
+                )
+            counts = np.array(self._coming.popleft())
+            self._totals += counts
+            if self.steps >= _STEPS_LEFT_OUT:
+                self._measured += counts
+            self._trained += 1
+            self.steps += 1
         self._seconds += now - self._since
-        if self.steps >= _STEPS_LEFT_OUT:
-            self._measured += batch_counts
+        if self.steps > _STEPS_LEFT_OUT:
             self._measured_seconds += now - self._since
         self._since = now
-        self.steps += 1
 
 
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best validation metric, and ends training with them.
 
     Args:
-        monitor: The key in Keras's logs, e.g. `"val_accuracy"`; greater is better.
-        tokenizer: The `WordPieceTokenizer` to save beside the model.
+        monitor: The key in Keras's logs, e.g. `"val_accuracy"`.
+        tokenizer: The `WordPieceTokenizer` to save beside the model; needed with `directory` only.
         directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory.
+        mode: `"max"` if a greater metric is better, `"min"` if a smaller one is.
 
     Attributes:
         logs: Keras's logs of the best epoch: a dict.
 
     Raises:
-        ValueError: If the metric isn't in the logs at an epoch's end.
+        ValueError: If the directory holds something or can't be made, when training begins; if the metric isn't in the
+            logs at an epoch's end; if `mode` is another word.
 
     Example:
-    >>> keep_best = KeepBest("val_accuracy", tokenizer=None)
+    >>> keep_best = KeepBest("val_accuracy")
     >>> # model.fit(train, validation_data=valid, callbacks=[keep_best]); then:
     >>> keep_best.logs
     {}
     """
 
-    def __init__(self, monitor, tokenizer, directory=None):
+    def __init__(self, monitor, tokenizer=None, directory=None, mode="max"):
         super().__init__()
-        self.monitor, self.tokenizer, self.directory = monitor, tokenizer, directory
+        if mode not in ("max", "min"):
+            raise ValueError(f'`mode` must be "max" or "min". Received: mode={mode!r}.')
+        self.monitor, self.tokenizer, self.directory, self.mode = monitor, tokenizer, directory, mode
         self.logs = {}
         self._weights = None
+
+    def on_train_begin(self, logs=None):
+        self.logs, self._weights = {}, None
+        if self.directory is not None:
+            check_writable(self.directory)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
             raise ValueError(
                 f"`monitor` must be one of the logged metrics: {', '.join(logs or {})}. Received: {self.monitor!r}."
             )
-        if logs[self.monitor] <= self.logs.get(self.monitor, -np.inf):
+        if not self._is_better(logs[self.monitor]):
             return
         saved_before = self._weights is not None
         self.logs = dict(logs)
         self._weights = self.model.get_weights()
         if self.directory is not None:
             save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)
+
+    def _is_better(self, value):
+        """An epoch's metric -> whether it beats the best so far; anything beats nothing and NaN, NaN beats nothing."""
+        if not self.logs or math.isnan(self.logs[self.monitor]):
+            return not self.logs or not math.isnan(value)
+        best = self.logs[self.monitor]
+        return value > best if self.mode == "max" else value < best
 
     def on_train_end(self, logs=None):
         if self._weights is not None:

@@ -98,6 +98,6 @@ class BertConfig:
 
 
 def _check_activation(name, value):
-    """ "activation", an activation's name -> the name; else a `ValueError`."""
+    """Field's name, an activation's name -> the latter; else a `ValueError`."""
     activation_named(value)
     return value

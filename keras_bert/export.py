@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_bert.checks import check_names
 from keras_bert.data.packing import check_max_length, model_inputs
 from keras_bert.decoding import decode_classes
 from keras_bert.files import written_beside
@@ -13,6 +14,8 @@ _LAYOUT = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
 
 def export_saved_model(model, tokenizer, directory, labels=None, max_length=None, overwrite=False):
     """Writes a text classifier as a SavedModel whose signature `serving_default` takes raw strings.
+
+    The answers are those of `model.predict`, in the precision that the model was built with.
 
     It runs wherever tensorflow and tensorflow-text are installed (`import tensorflow_text` before loading); Keras and
     this library aren't needed. The directory appears at once and whole, or not at all.
@@ -51,12 +54,13 @@ def export_saved_model(model, tokenizer, directory, labels=None, max_length=None
             f"A SavedModel needs the TensorFlow backend. Received: KERAS_BACKEND={keras.backend.backend()}. Save with "
             "save_pretrained, then load and export with KERAS_BACKEND=tensorflow."
         )
-    if model.name != "text_classifier" or not hasattr(model, "output") or len(model.output.shape) != 2:
+    shape = getattr(getattr(model, "output", None), "shape", ())
+    if len(shape) != 2 or "classifier" not in {layer.name for layer in model.layers}:
         raise ValueError(f"`model` must come from keras_bert.text_classifier. Received: {model!r}.")
-    num_classes = model.output.shape[-1]
-    labels = list(labels or labels_of(model) or map(str, range(num_classes)))
-    if len(set(labels)) != num_classes:
-        raise ValueError(f"`labels` must be {num_classes} different names, one a class. Received: labels={labels!r}.")
+    num_classes = shape[-1]
+    if labels is None:
+        labels = labels_of(model) or [str(number) for number in range(num_classes)]
+    labels = check_names("labels", labels, "num_classes", num_classes)
     max_length = check_length_of(model, max_length)
     check_max_length(max_length)
     vocabulary_size = model.get_layer("embedding").vocabulary_size
@@ -70,8 +74,7 @@ def export_saved_model(model, tokenizer, directory, labels=None, max_length=None
         return decode_classes(model(model_inputs(text, tokenizer, max_length), training=False), labels)
 
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
-        archive = keras.export.ExportArchive()
-        archive.track(model)
+        archive = keras.export.ExportArchive()  # finds the variables by itself: to track the model writes them twice
         signature = [tf.TensorSpec([None], tf.string, name="text")]
         archive.add_endpoint("serving_default", classify, input_signature=signature)
         archive.write_out(str(beside), verbose=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def check_writable(directory, layouts=(), overwrite=False):
-    """Checks, before any work, that an output directory may be written.
+    """Checks, before any work, that an output directory can be written and that nothing is lost by it.
 
     Args:
         directory: Where the output is to stand.
@@ -15,14 +15,26 @@ def check_writable(directory, layouts=(), overwrite=False):
         overwrite: Whether a directory that holds nothing but such an output may be replaced.
 
     Raises:
-        ValueError: If the directory holds something else, or is a file.
+        ValueError: If the directory holds something else, is a file or a mount point, or can't be made.
 
     Example:
     >>> check_writable(tempfile.mkdtemp())
     """
     directory = _resolved(directory)
+    parent = next(path for path in directory.parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(
+            f"The output directory can't be made. Received: {directory}, but {parent} "
+            + ("isn't writable." if parent.is_dir() else "is a file.")
+            + " Choose another directory."
+        )
     if not directory.exists():
         return
+    if os.path.ismount(directory):
+        raise ValueError(
+            f"The output directory must not be a mount point, because it is written beside its place and renamed. "
+            f"Received: {directory}. Choose a directory in it, such as {directory / 'model'}."
+        )
     held = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else ["nothing, for it is a file"]
     replaceable = any(set(layout[:1]) <= set(held) <= set(layout) for layout in layouts)
     if held and not (replaceable and overwrite):
@@ -36,6 +48,9 @@ def check_writable(directory, layouts=(), overwrite=False):
 @contextlib.contextmanager
 def written_beside(directory, layouts=(), overwrite=False):
     """Gives a new directory to write in, and renames it to `directory` when the block has ended without an error.
+
+    A process that is killed leaves a hidden directory `.NAME-...` beside it; between two renames, one that replaces an
+    output leaves the old one there, as `old`.
 
     Args:
         directory: Where the output is to stand in the end; its parents are made.
@@ -62,6 +77,7 @@ def written_beside(directory, layouts=(), overwrite=False):
         new, old = Path(place, "new"), Path(place, "old")
         new.mkdir()
         yield new
+        _make_readable(new)
         if directory.exists():
             directory.rename(old)
         try:
@@ -70,6 +86,15 @@ def written_beside(directory, layouts=(), overwrite=False):
             if old.exists():
                 old.rename(directory)
             raise
+
+
+def _make_readable(directory):
+    """directory -> None; its files get the permissions that new files have, for some writers keep them private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~mask)
 
 
 def write_text(text, path):

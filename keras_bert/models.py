@@ -5,6 +5,7 @@ Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positi
 
 import keras
 
+from keras_bert.checks import check_positive_integer
 from keras_bert.config import BertConfig
 from keras_bert.layers import (
     ClassificationHead,
@@ -90,6 +91,7 @@ def config_of(model):
     2
     """
     embedding = _embedding(model)
+    _layer(model, TransformerEncoder, "encoder_0")
     encoders = [layer for layer in model.layers if isinstance(layer, TransformerEncoder)]
     return BertConfig(
         vocabulary_size=embedding.vocabulary_size,
@@ -145,7 +147,7 @@ def check_length_of(model, max_length):
     if max_length is not None and max_length > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
-            f"positions. Received: max_length={max_length}."
+            f"positions. Received: max_length={max_length}. Choose {positions} or less; longer texts lose their end."
         )
     return positions if max_length is None else max_length
 
@@ -234,6 +236,7 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> model = text_classifier(backbone(BertConfig.named("tiny")), num_classes=3)
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     """
+    _check_classes(num_classes)
     head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
     return keras.Model(backbone.input, head(backbone.output["pooled_output"]), name="text_classifier")
 
@@ -278,6 +281,7 @@ def token_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> tuple(model.output.shape)
     (None, None, 3)
     """
+    _check_classes(num_classes)
     head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
     return keras.Model(backbone.input, head(backbone.output["sequence_output"]), name="token_classifier")
 
@@ -316,6 +320,15 @@ def _classification_head(backbone, num_classes, labels, dropout, name):
         labels=labels,
         name=name,
     )
+
+
+def _check_classes(num_classes):
+    """number of classes -> None; a `ValueError` if there is nothing to choose from."""
+    if check_positive_integer("num_classes", num_classes) == 1:
+        raise ValueError(
+            "`num_classes` must be at least 2: with a single class every answer is that class. For a score, build a "
+            "text_regressor. Received: num_classes=1."
+        )
 
 
 def _layer(model, kind, name):

@@ -1,6 +1,7 @@
 """How BERT is trained: AdamW that spares biases and layer normalizations, and a rate that warms up and decays."""
 
 import functools
+import numbers
 import sys
 
 import keras
@@ -16,12 +17,14 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak_learning_rate: The highest rate, reached at the end of the warm-up.
         total_steps: Number of optimizer steps S; the rate is 0 from step S on.
-        warmup_steps: Number of steps W of the rise, at most S; the first step already has 1 / W of the peak.
+        warmup_steps: Number of steps W of the rise, an integer of at most S; the first step already has 1 / W of the
+            peak, so that it isn't lost.
 
     Raises:
         ValueError: If an argument is out of its range.
 
-    Reference: https://github.com/google-research/bert/blob/master/optimization.py.
+    Reference: Devlin et al., 2018, appendix A.2. As in the `get_linear_schedule_with_warmup` of transformers, the
+    fall begins at the peak; in the code of the original release it begins at step 0.
 
     Example:
     >>> schedule = WarmupLinearDecay(1.0, total_steps=10, warmup_steps=2)
@@ -33,12 +36,12 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         self.peak_learning_rate = check_positive_number("peak_learning_rate", peak_learning_rate)
         self.total_steps = check_positive_integer("total_steps", total_steps)
-        if not 0 <= warmup_steps <= total_steps:
+        if not isinstance(warmup_steps, numbers.Integral) or not 0 <= warmup_steps <= total_steps:
             raise ValueError(
-                f"`warmup_steps` must be between 0 and total_steps={total_steps}. "
-                f"Received: warmup_steps={warmup_steps}."
+                f"`warmup_steps` must be an integer between 0 and total_steps={total_steps}: steps, not a share of "
+                f"them. Received: warmup_steps={warmup_steps!r}."
             )
-        self.warmup_steps = warmup_steps
+        self.warmup_steps = int(warmup_steps)
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
@@ -71,8 +74,9 @@ class AdamW(keras.optimizers.AdamW):
         global_clipnorm: The gradients are scaled down together to at most this norm; None: never.
         **kwargs: As in `keras.optimizers.AdamW`.
 
-    Reference: Loshchilov and Hutter, 2019 (https://arxiv.org/abs/1711.05101); the defaults are those of
-    https://github.com/google-research/bert/blob/master/optimization.py.
+    Reference: Loshchilov and Hutter, 2019 (https://arxiv.org/abs/1711.05101). Defaults and exclusions are those of the
+    original release (https://github.com/google-research/bert, optimization.py), which, unlike this one, left Adam's
+    moments uncorrected for their start at 0.
 
     Example:
     >>> optimizer = AdamW(WarmupLinearDecay(5e-5, total_steps=1000, warmup_steps=100))
@@ -125,6 +129,7 @@ class AdamW(keras.optimizers.AdamW):
 
     def _can_fuse(self):
         """Whether the compiled update computes what Keras's own would, on this backend."""
+        # TensorFlow for macOS compiles nothing with XLA where its Metal plug-in is installed.
         if keras.backend.backend() != "tensorflow" or sys.platform == "darwin":
             return False
         import tensorflow as tf

@@ -13,7 +13,9 @@ Expect, SST-2 from MiniLM: TO_BE_MEASURED.
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -21,6 +23,7 @@ import keras
 
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
+from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import classification_batches, read_labelled_texts
 from keras_bert.files import check_writable
 
@@ -32,7 +35,7 @@ class Config:
     """Fine-tunes BERT to classify texts.
 
     Args:
-        train: Labelled texts to train on: a .tsv, .csv or .jsonl file.
+        train: Labelled texts to train on: a .tsv, .csv or .jsonl file. Without it and `valid`: the English samples.
         valid: Labelled texts to choose the best epoch by.
         test: Labelled texts to report on in the end.
         text_column: Column, or key, of the text.
@@ -50,8 +53,8 @@ class Config:
         seed: Of weights, shuffling and dropout.
     """
 
-    train: Path = SAMPLES / "en_train.tsv"
-    valid: Path = SAMPLES / "en_valid.tsv"
+    train: Path | None = None
+    valid: Path | None = None
     test: Path | None = None
     text_column: str = "text"
     label_column: str = "label"
@@ -63,22 +66,36 @@ class Config:
     batch_size: int = 16
     learning_rate: float = 5e-4
     max_length: int = 128
-    precision: str = "float32"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "max_length"):
+            check_positive_integer(name, getattr(self, name))
+        if self.limit is not None:
+            check_positive_integer("limit", self.limit)
+        check_positive_number("learning_rate", self.learning_rate)
 
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
     # All that can be wrong is looked at before anything takes time.
-    if config.output is not None:
-        check_writable(config.output)
-    if config.export is not None:
-        check_writable(config.export)
+    for directory in filter(None, (config.output, config.export)):
+        check_writable(directory)
+    if config.output and config.export and config.output.resolve() in (config.export / "x").resolve().parents:
+        raise ValueError(f"`export` must be outside of `output`. Received: {config.output} and {config.export}.")
+    if (config.train is None) != (config.valid is None):
+        raise ValueError(
+            f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
+            f"valid={config.valid}. A tenth of the training texts, held out of them, will do as valid."
+        )
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
-    train = read_labelled_texts(config.train, config.text_column, config.label_column)
-    valid = read_labelled_texts(config.valid, config.text_column, config.label_column)
+    train = config.train or SAMPLES / "en_train.tsv"
+    train = read_labelled_texts(train, config.text_column, config.label_column)
+    valid = config.valid or SAMPLES / "en_valid.tsv"
+    valid = read_labelled_texts(valid, config.text_column, config.label_column)
     test = config.test and read_labelled_texts(config.test, config.text_column, config.label_column)
     labels = train.labels
     if config.limit is not None:
@@ -108,15 +125,17 @@ def main(config):
     )
     throughput = Throughput()
     keep_best = KeepBest("val_accuracy", tokenizer, config.output)
-    history = model.fit(
+    model.fit(
         throughput.count(train_batches),
         validation_data=valid_batches,
         epochs=config.epochs,
+        shuffle=False,  # the pipeline shuffles
+        verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[throughput, keep_best],
     )
 
     metrics = {
-        "train_loss": history.history["loss"][-1],
+        "train_loss": keep_best.logs["loss"],
         "valid_loss": keep_best.logs["val_loss"],
         "valid_accuracy": keep_best.logs["val_accuracy"],
     }
@@ -130,4 +149,7 @@ def main(config):
 if __name__ == "__main__":
     import tyro
 
-    print(json.dumps(main(tyro.cli(Config))))
+    try:
+        print(json.dumps(main(tyro.cli(Config))))
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error

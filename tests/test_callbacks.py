@@ -29,12 +29,12 @@ def test_throughput_counts_what_was_trained(model, batches):
     model.fit(throughput.count(batches), epochs=3, verbose=0, callbacks=[throughput], validation_data=batches)
     results = throughput.results()
     assert results["steps"] == 12
+    # Texts of 1 to 7 words, of which 4 fit, with [CLS] and [SEP], twice, in three epochs.
+    assert throughput._totals[:2].tolist() == [3 * 14, 3 * 2 * (3 + 4 + 5 + 4 * 6)]
     cells = real = 0
     for inputs, _ in batches:
         real += int(inputs["padding_mask"].numpy().sum())
         cells += inputs["padding_mask"].shape.num_elements()
-    # Texts of 1 to 7 words, of which 4 fit, with [CLS] and [SEP]; padding differs a little from epoch to epoch.
-    assert real == 2 * (3 + 4 + 5 + 4 * 6)
     assert results["padding"] == pytest.approx(1 - real / cells, abs=0.06)
     assert results["train_examples_per_s"] > 0
     ratio = results["real_tokens_per_s"] / results["train_examples_per_s"]
@@ -42,9 +42,59 @@ def test_throughput_counts_what_was_trained(model, batches):
     assert results["seconds"] > 0
 
 
+def test_throughput_counts_each_batch_of_a_longer_execution(model, batches):
+    model.compile(keras_bert.AdamW(1e-2), model.loss, steps_per_execution=2)
+    throughput = Throughput()
+    model.fit(throughput.count(batches), epochs=2, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 8
+    assert throughput._totals[0] == 28
+
+
+def test_throughput_counts_epochs_of_some_steps(model, batches):
+    throughput = Throughput()
+    dataset = throughput.count(batches.repeat())
+    model.fit(dataset, epochs=3, steps_per_epoch=3, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 9
+
+
+def test_throughput_refuses_batches_that_it_did_not_count(model, batches):
+    with pytest.raises(ValueError, match=r"throughput.count\(dataset\)"):
+        model.fit(batches, verbose=0, callbacks=[Throughput()])
+
+
+def test_throughput_has_no_rate_before_the_fourth_step():
+    assert Throughput().results()["train_examples_per_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "best"),
+    [
+        ("max", [0.5, 0.9, float("nan"), 0.7], 0.9),
+        ("min", [0.5, 0.2, float("nan"), 0.3], 0.2),
+        ("max", [float("nan"), 0.1], 0.1),
+    ],
+)
+def test_keep_best_knows_better_from_worse(model, mode, values, best):
+    keep_best = KeepBest("metric", mode=mode)
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    for epoch, value in enumerate(values):
+        keep_best.on_epoch_end(epoch, {"metric": value})
+    assert keep_best.logs["metric"] == best
+    keep_best.on_train_begin()
+    assert keep_best.logs == {}
+
+
+def test_keep_best_looks_at_its_directory_before_training(model, batches, tokenizer, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"notes\.txt"):
+        model.fit(batches, verbose=0, callbacks=[KeepBest("val_accuracy", tokenizer, tmp_path)])
+
+
 def test_keep_best_ends_with_the_best_epoch(model, batches, tokenizer, tmp_path):
     best = KeepBest("val_accuracy", tokenizer, tmp_path / "best")
     best.set_model(model)
+    best.on_train_begin()
     kept = None
     for epoch, accuracy in enumerate([0.5, 0.9, 0.9, 0.7]):
         model.set_weights([np.full(weight.shape, float(epoch), "float32") for weight in model.get_weights()])

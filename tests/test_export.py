@@ -105,7 +105,7 @@ def test_what_cannot_be_exported_is_refused(classifier, small_config, tokenizer,
 
     refused("max_sequence_length=32", max_length=33)
     refused("at least 3", max_length=2)
-    refused("3 different names", labels=["no", "yes"])
+    refused("num_classes=3 different names", labels=["no", "yes"])
     refused("must come from keras_bert.text_classifier", model=keras_bert.backbone(small_config))
     other = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     refused("has 5 tokens, but the model's embedding has 15", tokenizer=other)

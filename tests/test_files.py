@@ -48,6 +48,22 @@ def test_its_own_is_overwritten_only_when_told(tmp_path):
     assert (tmp_path / "output" / "answer.txt").read_text() == "new"
 
 
+def test_what_cannot_be_made_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(ValueError, match="is a file"):
+        check_writable(tmp_path / "file" / "output")
+    with pytest.raises(ValueError, match="mount point"):
+        check_writable("/proc")
+
+
+def test_files_are_readable_as_new_files_are(tmp_path):
+    with written_beside(tmp_path / "output") as beside:
+        (beside / "answer.txt").write_text("42")
+        (beside / "answer.txt").chmod(0o600)
+    (tmp_path / "new.txt").write_text("")
+    assert (tmp_path / "output" / "answer.txt").stat().st_mode == (tmp_path / "new.txt").stat().st_mode
+
+
 def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / "output").write_text("a file")
     with pytest.raises(ValueError, match="it is a file"):

@@ -1,11 +1,14 @@
 """AdamW and its schedule: worked by hand, against Keras's own, and under compile and fit."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 import keras_bert
+from keras_bert import optimization
 from keras_bert.optimization import AdamW, WarmupLinearDecay
 
 SHAPES = ((5, 3), (3,), (7, 2, 3))
@@ -44,7 +47,11 @@ def test_adamw_follows_its_formula():
 
 @pytest.mark.parametrize("clip", [None, 0.5, 1e6])
 def test_the_compiled_update_is_keras_own(clip, monkeypatch):
+    made = []
+    fused_update = optimization._fused_update
+    monkeypatch.setattr(optimization, "_fused_update", lambda *constants: made.append(0) or fused_update(*constants))
     compiled = apply(AdamW(0.02, weight_decay=0.1, global_clipnorm=clip))
+    assert len(made) == (0 if sys.platform == "darwin" else 6)
     monkeypatch.setattr(AdamW, "_can_fuse", lambda self: False)
     plain = apply(AdamW(0.02, weight_decay=0.1, global_clipnorm=clip))
     for mine, reference in zip(compiled, plain, strict=True):
@@ -94,6 +101,7 @@ def test_schedule_without_warmup_starts_at_its_peak():
         ((1.0, 0, 0), "total_steps"),
         ((1.0, 10, 11), "warmup_steps"),
         ((1.0, 10, -1), "warmup_steps"),
+        ((1.0, 10, 0.1), "steps, not a share"),
     ],
 )
 def test_schedule_refuses(arguments, message):

@@ -62,6 +62,14 @@ def test_the_command_line_ends_with_a_line_of_json(reviews):
     assert metrics["steps"] == 3
 
 
+def test_an_error_on_the_command_line_is_one_line(tmp_path):
+    command = [sys.executable, ROOT / "recipes" / "classify.py", "--train", "no.tsv", "--valid", "no.tsv"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: There is no file no.tsv")
+    assert "Traceback" not in done.stderr
+
+
 def test_what_classify_writes_is_used_again(classify, reviews):
     options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3}
     first = classify.main(config(classify, reviews, output=reviews / "model", export=reviews / "served", **options))
@@ -84,6 +92,13 @@ def test_what_classify_writes_is_used_again(classify, reviews):
         ({"max_length": 1000}, "max_sequence_length=512"),
         ({"pretrained": "no/such-model"}, "no/such-model"),
         ({"precision": "float13"}, "float13"),
+        ({"valid": None}, "Give both"),
+        ({"epochs": 0}, "epochs"),
+        ({"limit": 0}, "limit"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"output": Path("a"), "export": Path("a")}, "outside of"),
+        ({"output": Path("a"), "export": Path("a/b")}, "outside of"),
     ],
 )
 def test_classify_refuses_options(classify, reviews, options, message, monkeypatch):

@@ -3,21 +3,24 @@
 import collections
 import csv
 import json
+import math
 import random
 from pathlib import Path
 
 import tensorflow as tf
 
+from keras_bert.checks import some_of
 from keras_bert.data.packing import check_max_length, length_bucketed, pack
 
-# Examples that are shuffled at a time; they bound the memory of a data set of any size.
+# Rows that are shuffled at a time: with max_length, they bound the memory of a data set of any size.
 _SHUFFLE_BUFFER = 50_000
-# Examples that pass from Python to TensorFlow at a time.
-_CHUNK = 1024
+# Texts, and characters, that pass from Python to TensorFlow at a time; a single text may be longer.
+_CHUNK_TEXTS = 256
+_CHUNK_CHARACTERS = 1_000_000
 
 
 class LabelledTexts:
-    """Texts with a label each, which can be read any number of times and are never all in memory.
+    """Texts with a label each, which can be read any number of times.
 
     Args:
         pairs: Pairs of strings, (text, label): a list, or any object that can be iterated over again and again.
@@ -28,7 +31,7 @@ class LabelledTexts:
         counts: Label -> number of its examples.
 
     Raises:
-        ValueError: If there is no example, or one that isn't a pair of strings.
+        ValueError: If there is no example, one that isn't a pair of strings, or `pairs` can be read only once.
 
     Example:
     >>> reviews = LabelledTexts([("a good book", "yes"), ("a dull film", "no"), ("good food", "yes")])
@@ -37,11 +40,15 @@ class LabelledTexts:
     """
 
     def __init__(self, pairs, name="the examples"):
+        if iter(pairs) is pairs:
+            raise ValueError(
+                f"`pairs` are read once an epoch. Received: {pairs!r}, which can be read only once. Pass a list."
+            )
         self._pairs = pairs
         self.name = name
         self.counts = collections.Counter()
         for number, pair in enumerate(pairs, 1):
-            if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            if not isinstance(pair, (tuple, list)) or [type(part) for part in pair] != [str, str]:
                 raise ValueError(
                     f"Each of {name} must be a pair of strings, (text, label). Received as number {number}: {pair!r}."
                 )
@@ -64,7 +71,7 @@ class LabelledTexts:
             seed: An integer: the same one gives the same sample.
 
         Returns:
-            A `LabelledTexts`, in the order of this one.
+            A `LabelledTexts`, in the order of this one; it holds its texts in memory.
         """
         if size >= len(self):
             return self
@@ -95,24 +102,27 @@ def read_labelled_texts(path, text_column="text", label_column="label"):
     [('A good book.', 'yes'), ('A dull film.', 'no')]
     """
     path = Path(path)
-    if path.suffix not in _READERS:
+    path = path.expanduser()
+    if path.suffix.lower() not in _READERS:
         raise ValueError(f"The file must end in {', '.join(_READERS)}. Received: {path}.")
     if not path.is_file():
         raise ValueError(f"There is no file {path}. Its directory, {path.parent.resolve()}, " + _holdings(path.parent))
     return LabelledTexts(_File(path, text_column, label_column), str(path))
 
 
-def classification_batches(examples, tokenizer, labels, batch_size, max_length, seed=None):
+def classification_batches(examples, tokenizer, labels, batch_size, max_length, seed=None, multiple_of=1):
     """Turns labelled texts into batches for a text classifier.
 
     Args:
-        examples: A `LabelledTexts`.
+        examples: A `LabelledTexts`, or a list of pairs of strings, (text, label).
         tokenizer: A `WordPieceTokenizer`.
         labels: The classes' names in the order of the model's logits.
         batch_size: Number of examples in a batch.
         max_length: The most tokens of a row, [CLS] and [SEP] included; what is longer loses its end.
         seed: An integer: shuffled by it, anew each epoch. None: not shuffled, but sorted by length within windows
             of 64 batches.
+        multiple_of: T is rounded up to a multiple of this. On a GPU, or wherever each new shape is compiled, 16 or more
+            keeps the shapes few.
 
     Returns:
         A `tf.data.Dataset` of known cardinality. Its elements: a dict of `token_ids`, `segment_ids` and
@@ -129,40 +139,42 @@ def classification_batches(examples, tokenizer, labels, batch_size, max_length, 
     ...     print(inputs["token_ids"].numpy().tolist(), classes.numpy().tolist())
     [[2, 6, 3, 0], [2, 5, 5, 3]] [0, 1]
     """
-    labels = list(labels)
-    if len(labels) < 2:
+    if not isinstance(examples, LabelledTexts):
+        examples = LabelledTexts(examples)
+    number_of = {label: number for number, label in enumerate(labels)}
+    if len(number_of) < 2:
         raise ValueError(
-            f"A classifier needs at least 2 classes. Received: labels={labels!r}, from {examples.name}. "
+            f"A classifier needs at least 2 classes. Received: labels={[*number_of]!r}, for {examples.name}. "
             "Check that the label column is the right one."
         )
-    unknown = [label for label in examples.labels if label not in labels]
+    unknown = [label for label in examples.labels if label not in number_of]
     if unknown:
         raise ValueError(
-            f"Every label must be one of {labels!r}. In {examples.name} there are others: "
-            + ", ".join(f"{label!r} ({examples.counts[label]} examples)" for label in unknown[:5])
-            + ". Correct or remove these lines, or give examples of these classes to train on."
+            f"Every label must be one of {some_of(number_of)}. In {examples.name} there are others: "
+            f"{some_of([f'{label!r} ({examples.counts[label]} examples)' for label in unknown])}. "
+            "Correct or remove these lines, or give examples of these classes to train on."
         )
     check_max_length(max_length)
-    number_of = {label: number for number, label in enumerate(labels)}
 
     def chunks():
-        texts, numbers = [], []
+        """-> lists of texts and of their classes' numbers."""
+        texts, numbers, characters = [], [], 0
         for text, label in examples:
             texts.append(text)
             numbers.append(number_of[label])
-            if len(texts) == _CHUNK:
+            characters += len(text)
+            if len(texts) == _CHUNK_TEXTS or characters > _CHUNK_CHARACTERS:
                 yield texts, numbers
-                texts, numbers = [], []
+                texts, numbers, characters = [], [], 0
         if texts:
             yield texts, numbers
 
     signature = (tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32))
-    dataset = tf.data.Dataset.from_generator(chunks, output_signature=signature).unbatch()
+    rows = tf.data.Dataset.from_generator(chunks, output_signature=signature)
+    rows = rows.map(lambda texts, numbers: (pack(tokenizer(texts), tokenizer, max_length), numbers)).unbatch()
     if seed is not None:
-        dataset = dataset.shuffle(min(len(examples), _SHUFFLE_BUFFER), seed=seed)
-    batches = length_bucketed(
-        dataset, lambda texts: pack(tokenizer(texts), tokenizer, max_length), tokenizer, batch_size, seed
-    )
+        rows = rows.shuffle(min(len(examples), _SHUFFLE_BUFFER), seed=seed)
+    batches = length_bucketed(rows, tokenizer, batch_size, seed, multiple_of)
     num_batches = -(-len(examples) // batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(tf.data.AUTOTUNE)
 
@@ -177,7 +189,7 @@ class _File:
         try:
             # utf-8-sig: spreadsheets put a byte order mark before the header. newline="": csv wants its own.
             with open(self.path, encoding="utf-8-sig", newline="") as file:
-                yield from _READERS[self.path.suffix](file, self.path, self.columns)
+                yield from _READERS[self.path.suffix.lower()](file, self.path, self.columns)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{self.path} isn't UTF-8: {error}. Convert it first, for example with iconv -t UTF-8."
@@ -192,6 +204,7 @@ def _read_tsv(file, path, columns):
 
 def _read_csv(file, path, columns):
     """open file -> pairs."""
+    csv.field_size_limit(2**31 - 1)  # its default refuses cells of more than 131,072 characters
     reader = csv.reader(file, strict=True)
     try:
         yield from _cells(((reader.line_num, row) for row in reader if row), path, columns)
@@ -252,9 +265,10 @@ def _label(value, number, path):
 def _by_value(label):
     """label -> sort key: numbers by value, before words."""
     try:
-        return (0, float(label), label)
+        value = float(label)
     except ValueError:
-        return (1, 0.0, label)
+        value = math.nan
+    return (0, value, label) if math.isfinite(value) else (1, 0.0, label)
 
 
 def _holdings(directory):

@@ -34,8 +34,8 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         Vectors [B, T, D].
 
     Raises:
-        ValueError: If an argument is out of its range, or T is known and longer than `max_sequence_length` in rows
-            of one sequence.
+        ValueError: If an argument is out of its range, or no mask is given and T is known to be longer than
+            `max_sequence_length`. Longer sequences under a mask are an error on TensorFlow's CPU, NaN elsewhere.
 
     Reference: Devlin et al., 2018, figure 2 (https://arxiv.org/abs/1810.04805).
 
@@ -97,11 +97,13 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
             padding_mask = ops.ones_like(token_ids)
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
+        positions = positions_in_sequence(padding_mask)  # [B, T]
         vectors = (
-            self.token_embedding(token_ids)
-            + self.position_embedding(positions_in_sequence(padding_mask))
-            + self.segment_embedding(segment_ids)
+            self.token_embedding(token_ids) + self.position_embedding(positions) + self.segment_embedding(segment_ids)
         )  # [B, T, D]
+        # A look-up past the table is an error on TensorFlow's CPU, but silent where XLA clamps it: it must be NaN.
+        too_long = ops.expand_dims(positions >= self.max_sequence_length, axis=-1)  # [B, T, 1]
+        vectors += ops.where(too_long, ops.cast(float("nan"), vectors.dtype), ops.cast(0.0, vectors.dtype))
         return self.embedding_dropout(self.layer_norm(vectors), training=training)
 
     def _check_length(self, shape):

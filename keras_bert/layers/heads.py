@@ -205,6 +205,8 @@ class ClassificationHead(keras.layers.Layer):
         )
 
     def build(self, inputs_shape):
+        if len(inputs_shape) < 2 or inputs_shape[-1] is None:
+            raise ValueError(f"`inputs` must be vectors of a known width. Received: shape={tuple(inputs_shape)}.")
         self.dense.build(inputs_shape)
 
     def call(self, inputs, training=None):
@@ -257,7 +259,7 @@ def tokens_at(sequence_output, positions):
     positions = ops.cast(positions, "int32")
     rows = ops.expand_dims(ops.arange(batch, dtype="int32"), axis=1)  # [B, 1]
     inside = ops.logical_and(positions >= 0, positions < length)
-    # A position outside of its row must not find a neighbouring row's token: it points past all of them instead, which
-    # is an error on TensorFlow and NaN on JAX.
-    index = ops.where(inside, rows * length + positions, batch * length)
-    return ops.take(ops.reshape(sequence_output, (-1, width)), index, axis=0)
+    index = ops.where(inside, rows * length + positions, 0)
+    vectors = ops.take(ops.reshape(sequence_output, (-1, width)), index, axis=0)
+    # A position outside of its row must not find another row's token unnoticed.
+    return ops.where(ops.expand_dims(inside, axis=-1), vectors, ops.cast(float("nan"), vectors.dtype))

@@ -36,8 +36,9 @@ def test_max_length_without_room_is_refused(tokenizer, max_length):
 def bucketed(tokenizer, lengths, batch_size, seed=None, epochs=1):
     """lengths of texts -> per epoch, the batches as (rows, width, labels)."""
     texts = [" ".join(["good"] * length) for length in lengths]
-    examples = tf.data.Dataset.from_tensor_slices((texts, np.arange(len(texts))))
-    dataset = length_bucketed(examples, lambda t: pack(tokenizer(t), tokenizer, 60), tokenizer, batch_size, seed)
+    rows = tf.data.Dataset.from_tensor_slices((pack(tokenizer(texts), tokenizer, 60), np.arange(len(texts))))
+    rows = rows.map(lambda row, label: (tf.convert_to_tensor(row), label))
+    dataset = length_bucketed(rows, tokenizer, batch_size, seed)
     return [
         [(*inputs["token_ids"].shape, labels.numpy().tolist(), inputs) for inputs, labels in dataset]
         for _ in range(epochs)
@@ -83,6 +84,12 @@ def test_epochs_differ_and_a_seed_repeats_them(tokenizer):
 def test_without_a_seed_the_order_is_by_length(tokenizer):
     (batches,) = bucketed(tokenizer, [9, 1, 5, 3, 7], batch_size=2)
     assert [batch[2] for batch in batches] == [[1, 3], [2, 4], [0]]
+
+
+def test_width_is_rounded_up(tokenizer):
+    padded = pad(tf.ragged.constant([[2, 3], [2, 5, 6, 7, 3]], dtype=tf.int32), tokenizer, multiple_of=4)
+    assert padded["token_ids"].shape == (2, 8)
+    assert padded["padding_mask"].numpy().sum(axis=1).tolist() == [2, 5]
 
 
 def test_pad_uses_the_tokenizers_padding(tokenizer):

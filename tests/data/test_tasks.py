@@ -37,6 +37,24 @@ def test_lines_may_end_as_on_windows_and_begin_with_a_mark(write):
     assert list(read_labelled_texts(write(b"\xef\xbb\xbftext\tlabel\r\ngood\tyes\r\n"))) == [("good", "yes")]
 
 
+def test_a_csv_cell_may_be_long(write):
+    ((text, _),) = read_labelled_texts(write(f"text,label\n{'good ' * 40_000},yes\n", ".csv"))
+    assert len(text) == 200_000
+
+
+def test_what_can_be_read_only_once_is_refused():
+    with pytest.raises(ValueError, match="Pass a list"):
+        LabelledTexts(pair for pair in PAIRS)
+
+
+def test_an_ending_in_capitals_is_known(write):
+    assert len(read_labelled_texts(write(CONTENTS[".tsv"], ".TSV"))) == 3
+
+
+def test_labels_that_are_no_finite_numbers_are_words():
+    assert LabelledTexts([("a", label) for label in ("nan", "10", "inf", "9")]).labels == ("9", "10", "inf", "nan")
+
+
 def test_a_quoted_csv_cell_may_hold_a_line_break(write):
     assert list(read_labelled_texts(write('text,label\n"good\nbook",yes\n', ".csv"))) == [("good\nbook", "yes")]
 
@@ -112,6 +130,18 @@ def test_batches_hold_every_example_with_its_class(tokenizer):
         for row, number in zip(inputs["token_ids"].numpy().tolist(), numbers, strict=True)
     )
     assert found == [("a good book", 0), ("book", 0), ("dull dull dull", 1), ("the film dull", 1), ("very good", 0)]
+
+
+def test_a_list_of_pairs_will_do(tokenizer):
+    (batch,) = classification_batches(PAIRS, tokenizer, ["yes", "no"], batch_size=4, max_length=8, multiple_of=8)
+    assert batch[0]["token_ids"].shape == (3, 8)
+
+
+def test_very_long_texts_pass_in_small_pieces(tokenizer):
+    texts = [("good " * 150_000, "yes"), ("dull", "no")] * 4
+    batches = classification_batches(texts, tokenizer, ["yes", "no"], batch_size=8, max_length=16, seed=0)
+    ((inputs, _),) = batches
+    assert sorted(inputs["padding_mask"].numpy().sum(axis=1).tolist()) == [3] * 4 + [16] * 4
 
 
 def test_an_unknown_label_is_refused(tokenizer):
