@@ -1,12 +1,11 @@
 """Pretrained weights in and out: Hugging Face's layout, Google's original release and KerasHub's presets."""
 
 import importlib
-import json
 import os
 import re
 from pathlib import Path
 
-from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size
+from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size, read_json
 from keras_bert.files import written_beside
 from keras_bert.models import config_of
 
@@ -66,7 +65,8 @@ def load_pretrained(source, task="backbone", **head_arguments):
             `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"token_classifier"` or
             `"span_predictor"`.
         **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
-            and labels are the defaults; if you ask for others, the head starts random.
+            and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
+            head starts random.
 
     Returns:
         A pair: the functional `keras.Model` that the builder gives, under the current dtype policy, and the
@@ -90,7 +90,7 @@ def load_pretrained(source, task="backbone", **head_arguments):
     >>> models.labels_of(loaded)
     ('bad', 'fair', 'good')
     """
-    if task not in HEADS:
+    if task not in tuple(HEADS):
         raise ValueError(f"`task` must be one of {', '.join(HEADS)}. Received: task={task!r}.")
     checkpoint = _open(source)
     check_vocabulary_size(checkpoint.tokenizer, checkpoint.config, checkpoint.origin)
@@ -110,8 +110,8 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
         labels: Names of a classifier's classes in the order of the logits; None: the model's own.
         overwrite: If True, a directory that holds nothing but such a checkpoint is replaced.
         layout: `"hugging_face"`; `"google"` for that of the original release: bert_config.json, bert_model.ckpt.* and
-            vocab.txt, without labels; or `"keras_hub"` for a preset, without labels, of a model whose arithmetic and
-            head KerasHub has: one that came from there.
+            vocab.txt; or `"keras_hub"` for a preset, of a model whose arithmetic and head KerasHub has: one that came
+            from there. These two have no place for labels; a warning names the model's own.
 
     Raises:
         ValueError: If the directory holds something, the labels don't fit the model, the vocabulary isn't as large as
@@ -126,7 +126,7 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
     >>> sorted(path.name for path in directory.iterdir())
     ['config.json', 'model.safetensors']
     """
-    if layout not in _LAYOUT_FILES:
+    if layout not in tuple(_LAYOUT_FILES):
         raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
     check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer to be saved")
     with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
@@ -140,6 +140,11 @@ def _format(layout):
 
 def _open(source):
     """Directory or name to download by -> its `Checkpoint`."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise ValueError(
+            "`source` must be a directory or a name to download by, a str or a Path. "
+            f"Received: source={source!r} of type {type(source).__name__}."
+        )
     name = os.fspath(source)
     directory = Path(name).expanduser()
     if not directory.is_dir():
@@ -162,13 +167,7 @@ def _layout_of(directory):
         return "google"
     if not config.is_file():
         return None
-    try:
-        contents = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{config} isn't valid JSON: {error}. Copy or download it again.") from error
-    if not isinstance(contents, dict):
-        raise ValueError(f"{config} must hold a JSON object. It holds a {type(contents).__name__}.")
-    return "keras_hub" if "registered_name" in contents else "hugging_face"
+    return "keras_hub" if "registered_name" in read_json(config) else "hugging_face"
 
 
 def _download(name):
@@ -181,19 +180,48 @@ def _download(name):
             f"There is no directory {name!r}, and it isn't a name to download by either: a Hugging Face hub id looks "
             'like "google-bert/bert-base-uncased", a KerasHub preset\'s name like "bert_tiny_en_uncased".'
         )
+    # KerasHub's names have underscores and no owner; Hugging Face's ids without an owner have no underscores.
+    handle = name.removeprefix("hf://")
     try:
-        # KerasHub's names have underscores and no owner; Hugging Face's ids without an owner have no underscores.
-        handle = _format("keras_hub").handle_of(name) if "_" in name and "/" not in name else name
+        if "_" in name and "/" not in name:
+            handle = _format("keras_hub").handle_of(name)
         if handle.startswith("kaggle://"):
-            import kagglehub
+            import kagglehub  # A dependency of keras_nlp's, where the presets are kept.
 
             return Path(kagglehub.model_download(handle.removeprefix("kaggle://")))
         import huggingface_hub
 
-        return Path(huggingface_hub.snapshot_download(handle.removeprefix("hf://"), allow_patterns=_HUB_FILES))
+        directory = Path(huggingface_hub.snapshot_download(handle, allow_patterns=_HUB_FILES))
     except Exception as error:  # Each of the hubs' clients raises errors of its own and of the network's.
         raise ValueError(
             f"There is no directory {name!r}, and no such model could be downloaded: {type(error).__name__}: {error}\n"
-            "Check the name or the path. Without network, download the model where there is one, copy its directory "
-            f"here and pass that path; for a Hugging Face id: hf download {name} --local-dir DIRECTORY"
+            f"Check the name or the path. Without network, download the model where there is one, {_by_hand(handle)}, "
+            "copy its directory here and pass that path."
         ) from error
+    _refuse_pickle(handle, directory)
+    return directory
+
+
+def _by_hand(handle):
+    """Hub id, or handle of a preset -> how to download it elsewhere."""
+    if handle.startswith("kaggle://"):
+        return (
+            "with kagglehub (pip install kagglehub): "
+            f"python -c \"import kagglehub; print(kagglehub.model_download('{handle.removeprefix('kaggle://')}'))\""
+        )
+    return f"with: hf download {handle} --local-dir DIRECTORY"
+
+
+def _refuse_pickle(name, directory):
+    """Hub id, directory of what was downloaded -> None; a `ValueError` if the hub has pickled weights only."""
+    import huggingface_hub
+
+    if any(path.name.endswith((".safetensors", ".weights.h5")) for path in directory.iterdir()):
+        return
+    try:
+        names = huggingface_hub.list_repo_files(name)
+    except Exception:  # Without network, what is missing is said when the directory is opened.
+        return
+    hugging_face = _format("hugging_face")
+    if hugging_face.has_pickle(names):
+        raise ValueError(hugging_face.refusal_of_pickle(name))

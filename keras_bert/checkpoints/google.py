@@ -7,7 +7,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_bert.checkpoints.hugging_face import config_from, config_to
-from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, task_of
+from keras_bert.checkpoints.weights import (
+    Checkpoint,
+    check_no_labels,
+    foreign_weights,
+    open_tokenizer,
+    read_json,
+    task_of,
+)
 
 # Layer of this library -> scopes of the original model's variables.
 _ENCODER_LAYER = {
@@ -38,36 +45,45 @@ _OUTPUTS = {
     "span/dense": "cls/squad/",
 }
 _NOT_WEIGHTS = re.compile(r"(^|/)(adam_[mv]|global_step|\w+_power)$")
+# "gelu" is read as the exact form, with the error function: so it was when the released models were trained. The
+# repository's gelu became the tanh approximation later, under the same name.
 _ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
+_LAYER_NORM_EPSILON = 1e-12  # A constant of the original code, which bert_config.json can't say.
 
 
 def open_checkpoint(directory):
     """Directory with bert_config.json and a TensorFlow checkpoint -> a `Checkpoint`."""
     prefix = _prefix(directory)
     reader = _tried(prefix, tf.train.load_checkpoint, str(prefix))
-    config = json.loads((directory / "bert_config.json").read_text(encoding="utf-8"))
-    shapes = reader.get_variable_to_shape_map()
+    config = read_json(directory / "bert_config.json")
+    stored = reader.get_variable_to_shape_map()
+    shapes = {name: tuple(shape) for name, shape in sorted(stored.items()) if not _NOT_WEIGHTS.search(name)}
     return Checkpoint(
         origin=str(directory),
         config=config_from(config, directory / "bert_config.json"),
-        shapes={name: tuple(shape) for name, shape in sorted(shapes.items()) if not _NOT_WEIGHTS.search(name)},
+        shapes=shapes,
         read=lambda name: _tried(prefix, reader.get_tensor, name),
         foreign_names=foreign_names,
         orient=orient,
         tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),
+        head_tasks=_head_tasks(shapes),
     )
 
 
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
-    config = config_to(model, task_of(model), labels)
+    check_no_labels(model, labels, "Google's")
+    config = config_to(model, task_of(model), None)
     if config["hidden_act"] not in _ACTIVATIONS:
         raise ValueError(
             f"Google's original code has no activation {config['hidden_act']!r}; it has {', '.join(_ACTIVATIONS)}. "
             'Save with layout="hugging_face".'
         )
-    if labels is not None:
-        raise ValueError('Google\'s layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
+    if config["layer_norm_eps"] != _LAYER_NORM_EPSILON:
+        raise ValueError(
+            f"Google's layout means layer_norm_epsilon={_LAYER_NORM_EPSILON} and can't say another. Received a model "
+            f'with layer_norm_epsilon={config["layer_norm_eps"]}. Save with layout="hugging_face".'
+        )
     keys = [
         key for key in config if key.endswith(("_size", "_prob", "_range", "_embeddings")) or key.startswith("num_")
     ]
@@ -106,6 +122,14 @@ def orient(name, array):
     """Transposes the kernels of output layers, which are kept as [out, in]."""
     layer, _, kind = name.rpartition("/")
     return array.T if kind == "kernel" and layer in _OUTPUTS else array
+
+
+def _head_tasks(shapes):
+    """Names of the stored weights -> the tasks of `output_weights`, a name that heads of texts and of tokens share.
+
+    A head of texts needs the pooler. Beside one, the head is taken as run_classifier.py's, for texts.
+    """
+    return ("text_classifier", "text_regressor") if "bert/pooler/dense/kernel" in shapes else ("token_classifier",)
 
 
 def _prefix(directory):

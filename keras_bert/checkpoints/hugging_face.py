@@ -8,7 +8,7 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save_file
 
-from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, task_of
+from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json, task_of
 from keras_bert.config import BertConfig
 from keras_bert.models import config_of, labels_of
 
@@ -82,7 +82,7 @@ _ARCHITECTURES = {
 def open_checkpoint(directory):
     """Directory in Hugging Face's layout -> a `Checkpoint`; arrays are read one by one, when they are asked for."""
     directory = Path(directory)
-    contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    contents = read_json(directory / "config.json")
     config = config_from(contents, directory)
     weights = _Weights(directory)
     return Checkpoint(
@@ -93,9 +93,10 @@ def open_checkpoint(directory):
         foreign_names=foreign_names,
         orient=orient,
         tokenizer=open_tokenizer(lambda tokenizer_class: _tokenizer_from(directory, tokenizer_class), directory),
-        labels=_labels_from(contents),
+        labels=_labels_from(contents, directory),
         head_dropout=contents.get("classifier_dropout"),
         head_tasks=_head_tasks(contents),
+        multi_label=contents.get("problem_type") == "multi_label_classification",
     )
 
 
@@ -113,8 +114,7 @@ def write(model, tokenizer, directory, labels=None):
         tokenizer.save(directory)
         config["pad_token_id"] = int(tokenizer.vocabulary["[PAD]"])
         path = directory / "tokenizer_config.json"
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        _write_json(path, {**settings, "model_max_length": config["max_position_embeddings"]})
+        _write_json(path, {**read_json(path), "model_max_length": config["max_position_embeddings"]})
     _write_json(directory / "config.json", config)
 
 
@@ -141,6 +141,7 @@ class _Weights:
     """The arrays of a directory's safetensors files, under transformers' present names without the prefix `bert.`."""
 
     def __init__(self, directory):
+        """Directory of the files -> their names and shapes; no array is read yet."""
         self._places = {}
         self.shapes = {}
         for path in _weight_files(directory):
@@ -157,6 +158,7 @@ class _Weights:
         self._merge_decoder()
 
     def read(self, name):
+        """Name of an array -> the array, as stored."""
         file, stored = self._places[name]
         return file.get_tensor(stored)
 
@@ -179,7 +181,10 @@ def _weight_files(directory):
         return [directory / "model.safetensors"]
     if not index.is_file():
         raise ValueError(_no_safetensors(directory))
-    names = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ValueError(f"{index} must have a weight_map, an object of names and files. Copy or download it again.")
+    names = sorted({*weight_map.values()})
     if absent := [name for name in names if not (directory / name).is_file()]:
         raise ValueError(f"{index} names files that aren't there: {', '.join(absent)}. Copy or download them again.")
     return [directory / name for name in names]
@@ -187,21 +192,32 @@ def _weight_files(directory):
 
 def _no_safetensors(directory):
     """directory -> what to tell someone whose checkpoint has no safetensors file."""
-    if (directory / "pytorch_model.bin").exists() or (directory / "pytorch_model.bin.index.json").exists():
-        return (
-            f"{directory} holds its weights as pytorch_model.bin only. That is a pickle, which can run any code when "
-            "it is opened, so this library doesn't open it. If you trust its source, convert it where torch and "
-            f"transformers are installed:\n"
-            f"    from transformers import AutoModelForPreTraining, AutoTokenizer\n"
-            f"    model = AutoModelForPreTraining.from_pretrained({str(directory)!r})\n"
-            f'    model.save_pretrained("converted", safe_serialization=True)\n'
-            f'    AutoTokenizer.from_pretrained({str(directory)!r}).save_pretrained("converted")\n'
-            "with AutoModelForSequenceClassification, AutoModelForTokenClassification or AutoModelForQuestionAnswering "
-            "for a model that is fine-tuned, and load that directory."
-        )
+    names = sorted(path.name for path in directory.iterdir())
+    if has_pickle(names):
+        return refusal_of_pickle(directory)
     return (
         f"{directory} has a config.json but no weights: expected model.safetensors, or model.safetensors.index.json "
-        f"with its parts. It holds: {', '.join(sorted(path.name for path in directory.iterdir()))}."
+        f"with its parts. It holds: {', '.join(names)}."
+    )
+
+
+def has_pickle(names):
+    """Names of a checkpoint's files -> whether torch's pickled weights are among them."""
+    return not {"pytorch_model.bin", "pytorch_model.bin.index.json"}.isdisjoint(names)
+
+
+def refusal_of_pickle(source):
+    """Directory or hub id -> why its pytorch_model.bin isn't opened, and the lines that convert it."""
+    return (
+        f"{source} holds its weights as pytorch_model.bin only. That is a pickle, which can run any code when "
+        "it is opened, so this library doesn't open it. If you trust its source, convert it where torch and "
+        "transformers are installed:\n"
+        "    from transformers import AutoModelForPreTraining, AutoTokenizer\n"
+        f"    model = AutoModelForPreTraining.from_pretrained({str(source)!r})\n"
+        '    model.save_pretrained("converted", safe_serialization=True)\n'
+        f'    AutoTokenizer.from_pretrained({str(source)!r}).save_pretrained("converted")\n'
+        "with AutoModelForSequenceClassification, AutoModelForTokenClassification or AutoModelForQuestionAnswering "
+        "for a model that is fine-tuned, and load that directory."
     )
 
 
@@ -269,9 +285,15 @@ def config_to(model, task, labels):
     return contents
 
 
-def _labels_from(config):
-    """Contents of a config.json -> the classes' names, or None where they are transformers' LABEL_0, LABEL_1 ..."""
-    names = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+def _labels_from(config, origin):
+    """config.json's contents, its directory -> the classes' names, or None where they are LABEL_0, LABEL_1 ..."""
+    try:
+        names = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"The config.json of {origin} must have an id2label of numbers and names, such as "
+            f'{{"0": "bad", "1": "good"}}. It has: {config["id2label"]!r}.'
+        ) from error
     labels = tuple(names[i] for i in sorted(names))
     return None if all(label == f"LABEL_{i}" for i, label in enumerate(labels)) else labels
 
@@ -293,4 +315,5 @@ def _head_tasks(config):
 
 
 def _write_json(path, contents):
+    """path, dict -> None; the dict is in the file, indented."""
     path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

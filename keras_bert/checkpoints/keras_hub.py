@@ -1,12 +1,18 @@
 """KerasHub's presets: config.json, model.weights.h5, tokenizer.json and assets, read through keras_nlp itself."""
 
-import json
-
 import keras
 import keras_nlp
 import numpy as np
 
-from keras_bert.checkpoints.weights import HEADS, Checkpoint, foreign_weights, open_tokenizer, task_of
+from keras_bert.checkpoints.weights import (
+    HEADS,
+    Checkpoint,
+    check_no_labels,
+    foreign_weights,
+    open_tokenizer,
+    read_json,
+    task_of,
+)
 from keras_bert.config import BertConfig
 from keras_bert.models import config_of
 
@@ -34,7 +40,7 @@ _LAYERS = {
 
 def open_checkpoint(directory):
     """Preset directory -> a `Checkpoint`."""
-    name = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("class_name")
+    name = read_json(directory / "config.json").get("class_name")
     if name != "BertBackbone":
         raise ValueError(f"The preset {directory} is a KerasHub {name!r}; this library loads 'BertBackbone'.")
     model = _model(directory)
@@ -69,8 +75,7 @@ def open_checkpoint(directory):
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
     task, config = task_of(model), config_of(model)
-    if labels is not None:
-        raise ValueError('KerasHub\'s layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
+    check_no_labels(model, labels, "KerasHub's")
     _check_arithmetic(model, task, config)
     preset = keras_nlp.models.BertBackbone(
         vocabulary_size=config.vocabulary_size,
@@ -157,7 +162,7 @@ def _model(directory):
     """Preset directory -> KerasHub's model of it: the task that it was saved with, or the backbone."""
     tasks = {task.__name__: task for task in (keras_nlp.models.BertTextClassifier, keras_nlp.models.BertMaskedLM)}
     path = directory / "task.json"
-    saved = json.loads(path.read_text(encoding="utf-8"))["class_name"] if path.is_file() else None
+    saved = read_json(path).get("class_name") if path.is_file() else None
     if saved in tasks:
         return tasks[saved].from_preset(str(directory), preprocessor=None, dtype="float32")
     return keras_nlp.models.BertBackbone.from_preset(str(directory), dtype="float32")
@@ -183,7 +188,7 @@ def _tokenizer_from(directory, tokenizer_class):
     path = directory / "assets" / "tokenizer" / "vocabulary.txt"
     if not path.is_file():
         return None
-    settings = json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))["config"]
+    settings = read_json(directory / "tokenizer.json").get("config") or {}
     return tokenizer_class.load(
         path, lowercase=settings.get("lowercase", False), strip_accents=settings.get("strip_accents", False)
     )

@@ -2,12 +2,14 @@
 
 import dataclasses
 import inspect
+import json
 import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from keras_bert import models
+from keras_bert.checks import check_names, some_of
 from keras_bert.config import BertConfig
 
 # Task, which is its builder's name -> the names of its heads' layers.
@@ -40,6 +42,7 @@ class Checkpoint:
         labels: Names of the classes of its classifier, or None.
         head_dropout: Dropout of its classifier, or None for the encoder's.
         head_tasks: The tasks that its classifier is for.
+        multi_label: Whether its classifier gives any number of classes at once, each with a sigmoid.
         adjust: Gives a model the arithmetic of this checkpoint that `config` can't say, or None.
     """
 
@@ -53,16 +56,20 @@ class Checkpoint:
     labels: tuple | None = None
     head_dropout: float | None = None
     head_tasks: tuple = ("text_classifier", "text_regressor", "token_classifier")
+    multi_label: bool = False
     adjust: Callable | None = None
 
 
 def build(checkpoint, task, head_arguments):
     """checkpoint, task, the user's arguments of the head -> the task's model with the checkpoint's weights."""
-    arguments, new_heads = _head_arguments(checkpoint, task, head_arguments)
+    arguments, new_heads, order = _head_of(checkpoint, task, head_arguments)
     model = models.backbone(checkpoint.config)
     if task != "backbone":
         model = getattr(models, task)(model, **arguments)
     _copy_weights(checkpoint, model, task, new_heads)
+    if order is not None:
+        for variable in model.get_layer("classifier").dense.weights:
+            variable.assign(variable.numpy()[..., order])
     if checkpoint.adjust is not None:
         checkpoint.adjust(model)
     return model
@@ -126,6 +133,31 @@ def open_tokenizer(load, origin):
     return None
 
 
+def read_json(path):
+    """Path of a file with a JSON object -> dict; a `ValueError` that names the file if it holds something else."""
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error.strerror}. Copy or download it again.") from error
+    except ValueError as error:
+        raise ValueError(f"{path} isn't valid JSON: {error}. Copy or download it again.") from error
+    if not isinstance(contents, dict):
+        raise ValueError(f"{path} must hold a JSON object. It holds a {type(contents).__name__}.")
+    return contents
+
+
+def check_no_labels(model, labels, layout):
+    """model, the user's labels, a layout without labels -> None; a `ValueError`, or a warning of the model's own."""
+    if labels is not None:
+        raise ValueError(f'{layout} layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
+    if (own := models.labels_of(model)) is not None:
+        warnings.warn(
+            f"{layout} layout has no place for the model's labels, {', '.join(map(repr, own))}: they aren't saved. "
+            'Pass them to load_pretrained as labels=[...], or use layout="hugging_face".',
+            stacklevel=4,
+        )
+
+
 def check_vocabulary_size(tokenizer, config, origin):
     """Raises a `ValueError` unless the tokenizer has one token for every row of the token embedding."""
     if tokenizer is not None and tokenizer.vocabulary_size != config.vocabulary_size:
@@ -137,10 +169,10 @@ def check_vocabulary_size(tokenizer, config, origin):
         )
 
 
-def _head_arguments(checkpoint, task, given):
-    """checkpoint, task, the user's arguments -> the builder's arguments, the heads that can't come from the checkpoint.
+def _head_of(checkpoint, task, given):
+    """checkpoint, task, the user's arguments -> the builder's arguments, heads to start random, order or None.
 
-    The checkpoint's classes and labels are the defaults; who asks for others gets a new head.
+    The order is of the classes, where the user's isn't the checkpoint's: class i is stored as class `order[i]`.
     """
     accepted = {"num_classes", "labels", "dropout"} & inspect.signature(getattr(models, task)).parameters.keys()
     if unknown := sorted(given.keys() - accepted):
@@ -149,43 +181,64 @@ def _head_arguments(checkpoint, task, given):
             f"Received: {', '.join(unknown)}."
         )
     if task in ("backbone", "pretrainer", "masked_language_model"):
-        return {}, ()
+        return {}, (), None
     (head,) = HEADS[task]
-    (bias,) = checkpoint.foreign_names(f"{head}/dense/bias")
-    stored_classes = None
-    if bias in checkpoint.shapes and (head == "span" or task in checkpoint.head_tasks):
-        (stored_classes,) = checkpoint.shapes[bias]
-    arguments = dict(given)
-    if "num_classes" in accepted:
-        arguments |= _classes(checkpoint, task, stored_classes, given.get("num_classes"), given.get("labels"))
-        labels = given.get("labels")
-        renamed = labels is not None and checkpoint.labels is not None and tuple(labels) != checkpoint.labels
-        taken = arguments["num_classes"] == stored_classes and not renamed
-    else:
-        taken = stored_classes == {"text_regressor": 1, "span_predictor": 2}[task]
-    if taken and "dropout" in accepted and given.get("dropout") is None:
-        arguments["dropout"] = checkpoint.head_dropout
-    return arguments, () if taken else (head,)
+    stored_classes, stored_labels = _stored_classes(checkpoint, task, head), checkpoint.labels
+    num_classes, labels = given.get("num_classes"), given.get("labels")
+    if task == "text_regressor":
+        num_classes, stored_labels = 1, None
+    if task == "span_predictor":
+        num_classes, stored_labels = 2, None  # Start and end.
+    if labels is not None:
+        if num_classes is None:
+            num_classes = len(labels) if isinstance(labels, (list, tuple)) else 1
+        labels = check_names("labels", labels, "num_classes", num_classes)
+    other_labels = labels is not None and stored_labels is not None and {*labels} != {*stored_labels}
+    order, dropout = None, given.get("dropout")
 
-
-def _classes(checkpoint, task, stored_classes, num_classes, labels):
-    """checkpoint, task, its head's number of classes or None, the user's -> the builder's num_classes and labels."""
-    if num_classes is None:
-        num_classes = stored_classes if labels is None else len(labels)
-    if num_classes is None:
+    is_stored = stored_classes is not None
+    is_wanted = num_classes in (None, stored_classes) and not other_labels
+    if not is_stored and num_classes is None:
         raise ValueError(
             f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
             "Pass num_classes=... or labels=[...]."
         )
-    stored_labels = checkpoint.labels if num_classes == stored_classes else None
-    if labels is None:
-        labels = stored_labels
-    elif stored_labels and {*labels} == {*stored_labels} and tuple(labels) != stored_labels:
+    if is_stored and is_wanted:
+        num_classes = stored_classes
+        dropout = checkpoint.head_dropout if dropout is None else dropout
+        if "labels" in accepted:
+            _check_stored_classifier(checkpoint, stored_classes)
+        if labels is None:
+            labels = stored_labels
+        elif stored_labels is not None and labels != stored_labels:
+            order = [stored_labels.index(label) for label in labels]
+    arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout}
+    new_heads = () if is_stored and is_wanted else (head,)
+    return {key: value for key, value in arguments.items() if key in accepted}, new_heads, order
+
+
+def _stored_classes(checkpoint, task, head):
+    """checkpoint, task, its head's layer -> number of outputs of the checkpoint's head, or None where it has none."""
+    (bias,) = checkpoint.foreign_names(f"{head}/dense/bias")
+    if bias not in checkpoint.shapes or (head != "span" and task not in checkpoint.head_tasks):
+        return None
+    return checkpoint.shapes[bias][0]
+
+
+def _check_stored_classifier(checkpoint, num_classes):
+    """checkpoint, its number of classes -> None; a `ValueError` if it has several labels a text, or unusable names."""
+    if checkpoint.multi_label:
         raise ValueError(
-            f"The labels must be in the order of the checkpoint's classifier: {list(stored_labels)!r}. "
-            f"Received: labels={list(labels)!r}. Without labels=..., the checkpoint's are taken."
+            f"The config.json of {checkpoint.origin} has problem_type='multi_label_classification': a text may have "
+            "several of its classes, each with a sigmoid. This library's classifiers choose one class, with a softmax. "
+            'Load it with task="backbone" and put a head of your own on it, or change problem_type if it is wrong.'
         )
-    return {"num_classes": num_classes, "labels": labels}
+    labels = checkpoint.labels
+    if labels is not None and (not all(labels) or len({*labels}) != len(labels) or len(labels) != num_classes):
+        raise ValueError(
+            f"The config.json of {checkpoint.origin} must have an id2label with a different name for each of the "
+            f"{num_classes} classes of its head. It has: {', '.join(map(repr, labels))}. Mend the names there."
+        )
 
 
 def _copy_weights(checkpoint, model, task, new_heads):
@@ -208,7 +261,9 @@ def _copy_weights(checkpoint, model, task, new_heads):
 
     origin = checkpoint.origin
     if lost := [part for name, part in missing if name.startswith(("embedding/", "encoder_"))]:
-        raise ValueError(f"{origin} lacks weights of the encoder: {', '.join(lost)}. It holds: {_some(checkpoint)}.")
+        raise ValueError(
+            f"{origin} lacks weights of the encoder: {', '.join(lost)}. It holds: {some_of(sorted(checkpoint.shapes))}."
+        )
     if wrong:
         raise ValueError(f"{origin} has weights whose shapes don't fit its configuration: {'; '.join(wrong)}.")
     for name, (variable, parts) in sources.items():
@@ -223,9 +278,3 @@ def _copy_weights(checkpoint, model, task, new_heads):
         report.append(f"these weights of the checkpoint are left over: {', '.join(left_over)}")
     if report:
         warnings.warn(f"{origin} as a {task}: {'; '.join(report)}.", stacklevel=4)
-
-
-def _some(checkpoint):
-    """checkpoint -> the first names that it holds, to compare with the ones that were looked for."""
-    names = sorted(checkpoint.shapes)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "no weights"

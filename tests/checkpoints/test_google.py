@@ -122,6 +122,12 @@ def test_heads_of_fine_tuning(task, scope, tmp_path):
     np.testing.assert_array_equal(dense.bias, weights[f"{scope}output_bias"])
 
 
+def test_a_head_beside_a_pooler_is_for_texts(tmp_path):
+    write_release(tmp_path / "release", ENCODER | {"output_weights": (3, 12), "output_bias": (3,)})
+    with pytest.warns(UserWarning, match=r"random.*: output_weights, output_bias; .*left over.*output_bias, output_w"):
+        load_pretrained(tmp_path / "release", "token_classifier", num_classes=3)
+
+
 def test_what_does_not_fit_is_named(tmp_path):
     write_release(tmp_path / "release", ENCODER | PRETRAINING)
     with pytest.warns(
@@ -184,7 +190,20 @@ def test_save_arguments_that_do_not_fit(tmp_path):
     body = backbone(BertConfig.named("tiny", vocabulary_size=29, activation="gelu_tanh"))
     with pytest.raises(ValueError, match="original code has no activation 'gelu_new'"):
         save_pretrained(body, None, tmp_path / "out", layout="google")
+    body = backbone(BertConfig.named("tiny", vocabulary_size=29, layer_norm_epsilon=1e-3))
+    with pytest.raises(ValueError, match=r"means layer_norm_epsilon=1e-12 .* with layer_norm_epsilon=0\.001"):
+        save_pretrained(body, None, tmp_path / "out", layout="google")
     classifier = models.text_classifier(backbone(BertConfig.named("tiny", vocabulary_size=29)), 2)
     with pytest.raises(ValueError, match="no place for `labels`"):
         save_pretrained(classifier, None, tmp_path / "out", labels=["a", "b"], layout="google")
     assert not any(tmp_path.iterdir())
+
+
+def test_labels_that_are_dropped_are_named(tmp_path):
+    body = backbone(BertConfig.named("tiny", vocabulary_size=29))
+    model = models.text_classifier(body, 2, labels=["bad", "good"])
+    with pytest.warns(UserWarning, match=r"Google's layout has no place for the model's labels, 'bad', 'good'"):
+        save_pretrained(model, None, tmp_path / "out", layout="google")
+    (tmp_path / "out" / "bert_config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"bert_config\.json isn't valid JSON"):
+        load_pretrained(tmp_path / "out")

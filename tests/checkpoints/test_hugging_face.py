@@ -259,6 +259,49 @@ def test_other_classes_get_a_new_head(arguments):
     assert models.labels_of(model) == (tuple(arguments["labels"]) if "labels" in arguments else None)
 
 
+@pytest.mark.parametrize("task", ["text_classifier", "token_classifier"])
+def test_labels_in_another_order_reorder_the_classes(task, tmp_path):
+    count = load_pretrained(TINY / task, task)[0].output.shape[-1]
+    stored = [f"name {i}" for i in range(count)]
+    directory = copied(task, tmp_path / "named")
+    configure(directory, id2label=dict(enumerate(stored)))
+    expected = logits(load_pretrained(directory, task)[0])["logits"]
+    wanted = [*stored[1:], stored[0]]  # Its own inverse it isn't: 0 -> 2 -> 1 -> 0.
+    model, _ = load_pretrained(directory, task, labels=wanted)
+    assert models.labels_of(model) == tuple(wanted)
+    by_name = dict(zip(wanted, np.moveaxis(logits(model)["logits"], -1, 0), strict=True))
+    for i, name in enumerate(stored):
+        np.testing.assert_allclose(by_name[name], expected[..., i], atol=1e-6)
+
+
+def test_several_labels_a_text_are_not_one(tmp_path):
+    directory = copied("text_classifier", tmp_path / "several")
+    configure(directory, problem_type="multi_label_classification")
+    with pytest.raises(ValueError, match=r"multi_label_classification.* several of its classes.*task=\"backbone\""):
+        load_pretrained(directory, "text_classifier")
+    with pytest.warns(UserWarning, match=r"left over: classifier"):
+        load_pretrained(directory)
+
+
+@pytest.mark.parametrize(
+    "id2label, message",
+    [
+        (
+            {"0": "bad", "1": "bad", "2": "good"},
+            r"an id2label with a different name for each of the 3 .* It has: 'bad', 'bad', 'good'",
+        ),
+        ({"0": "bad", "1": "good"}, r"an id2label with a different name for each of the 3 .* It has: 'bad', 'good'"),
+        ({"first": "bad"}, "an id2label of numbers and names"),
+        (["bad", "fair", "good"], "an id2label of numbers and names"),
+    ],
+)
+def test_unusable_labels_of_the_checkpoint(id2label, message, tmp_path):
+    directory = copied("text_classifier", tmp_path / "unusable")
+    configure(directory, id2label=id2label)
+    with pytest.raises(ValueError, match=rf"The config\.json of .*unusable must have {message}"):
+        load_pretrained(directory, "text_classifier")
+
+
 def test_a_head_of_another_architecture_is_not_taken():
     with pytest.warns(UserWarning, match=r"random.*classifier\.weight.*left over.*classifier\.weight"):
         load_pretrained(TINY / "token_classifier", "text_classifier", num_classes=5)
@@ -269,10 +312,11 @@ def test_a_head_of_another_architecture_is_not_taken():
     [
         ("backbone", {"num_classes": 3}, "takes no further arguments. Received: num_classes"),
         ("text_regressor", {"labels": ["a"]}, "takes dropout. Received: labels"),
-        ("text_classifier", {"labels": ["good", "fair", "bad"]}, r"in the order .* \['bad', 'fair', 'good'\]"),
+        ("text_classifier", {"labels": 3}, "`labels` must be a list of .* Received: labels=3"),
         ("text_classifier", {"num_classes": 3, "labels": ["one", "two"]}, "num_classes=3 different names"),
         ("token_classifier", {}, "number of classes isn't known. Pass num_classes"),
         ("classify", {}, "`task` must be one of backbone, pretrainer"),
+        (["backbone"], {}, r"`task` must be one of .* Received: task=\['backbone'\]"),
     ],
 )
 def test_head_arguments_that_do_not_fit(task, arguments, message):
@@ -323,6 +367,13 @@ def test_broken_files_are_an_error(tmp_path):
     (directory / "model.safetensors").write_bytes((TINY / "backbone" / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"model\.safetensors can't be read.*Copy or download it again"):
         load_pretrained(directory)
+    (directory / "model.safetensors").unlink()
+    (directory / "model.safetensors.index.json").write_text('{"weight_map": ')
+    with pytest.raises(ValueError, match=r"index\.json isn't valid JSON"):
+        load_pretrained(directory)
+    (directory / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"index\.json must have a weight_map"):
+        load_pretrained(directory)
     (directory / "config.json").write_text("[]")
     with pytest.raises(ValueError, match=r"config\.json must hold a JSON object. It holds a list"):
         load_pretrained(directory)
@@ -341,6 +392,8 @@ def test_sources_that_are_not_there(tmp_path):
         load_pretrained(tmp_path / "file.txt")
     with pytest.raises(ValueError, match=r"There is no directory .*absent.*isn't a name to download by either"):
         load_pretrained(tmp_path / "absent")
+    with pytest.raises(ValueError, match=r"`source` must be a directory or a name .* Received: source=None"):
+        load_pretrained(None)
 
 
 @pytest.fixture
@@ -352,8 +405,23 @@ def offline_hub(tmp_path, monkeypatch):
 
 
 def test_hub_id_without_network(offline_hub):
-    with pytest.raises(ValueError, match=r"no directory 'some-one/tiny-bert'.*(?s:.*)hf download some-one/tiny-bert"):
-        load_pretrained("some-one/tiny-bert")
+    for name in ("some-one/tiny-bert", "hf://some-one/tiny-bert"):
+        with pytest.raises(ValueError, match=rf"no directory '{name}'.*(?s:.*)hf download some-one/tiny-bert --local"):
+            load_pretrained(name)
+
+
+def test_hub_id_with_pickled_weights_only(tmp_path, monkeypatch):
+    directory = copied("backbone", tmp_path / "snapshot")
+    (directory / "model.safetensors").unlink()
+    files = {"some-one/old-bert": ["config.json", "pytorch_model.bin"], "some-one/no-bert": ["config.json"]}
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, allow_patterns: str(directory))
+    monkeypatch.setattr("huggingface_hub.list_repo_files", lambda name: files[name])
+    lines = r"""from_pretrained\('some-one/old-bert'\)\n.*"converted", safe_serialization=True"""
+    with pytest.raises(ValueError, match=rf"(?s)^some-one/old-bert holds .* pickle, which can run any code.*{lines}"):
+        load_pretrained("some-one/old-bert")
+    for name in ("some-one/no-bert", "some-one/unlisted"):  # The stub has no list for the last one.
+        with pytest.raises(ValueError, match="no weights: expected model"):
+            load_pretrained(name)
 
 
 def test_hub_id_that_was_downloaded_before(offline_hub):

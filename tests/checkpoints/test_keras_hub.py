@@ -153,6 +153,16 @@ def test_models_that_keras_hub_does_not_have(tmp_path):
         save_pretrained(body, None, tmp_path / "out", labels=["a"], layout="keras_hub")
 
 
+def test_labels_that_are_dropped_are_named(tmp_path):
+    body = models.backbone(BertConfig.named("tiny", vocabulary_size=29, activation="gelu_tanh"))
+    model = models.text_classifier(body, 2, labels=["bad", "good"])
+    with pytest.warns(UserWarning, match=r"KerasHub's layout has no place for the model's labels, 'bad', 'good'"):
+        save_pretrained(model, None, tmp_path / "out", layout="keras_hub")
+    (tmp_path / "out" / "task.json").write_text("{")
+    with pytest.raises(ValueError, match=r"task\.json isn't valid JSON"):
+        load_pretrained(tmp_path / "out")
+
+
 def test_a_head_that_the_preset_lacks_is_named(hub_backbone, hub_tokenizer, tmp_path):
     hub_backbone.save_to_preset(str(tmp_path))
     hub_tokenizer.save_to_preset(str(tmp_path))
@@ -172,7 +182,9 @@ def test_preset_names_without_network(monkeypatch):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr("kagglehub.model_download", model_download)
-    with pytest.raises(ValueError, match=r"no directory 'bert_tiny_en_uncased'.*ConnectionError: no route to host"):
+    with pytest.raises(ValueError, match=r"no directory 'bert_tiny_en_uncased'.*ConnectionError: no route") as caught:
         load_pretrained("bert_tiny_en_uncased")
+    assert "kagglehub.model_download('keras/bert/keras/bert_tiny_en_uncased/3')" in str(caught.value)
+    assert "hf download" not in str(caught.value)
     with pytest.raises(ValueError, match=r"KerasHub has no BERT preset 'bert_tiny_xx'; it has .*bert_base_en"):
         load_pretrained("bert_tiny_xx")
