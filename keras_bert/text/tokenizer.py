@@ -159,7 +159,8 @@ class WordPieceTokenizer:
         directory = pathlib.Path(directory).expanduser()
         if directory.exists() and not directory.is_dir():
             raise ValueError(
-                f"`directory` must be a directory, or not exist yet. Received: '{directory}', which is a file. Give another name."
+                f"`directory` must be a directory, or not exist yet. Received: '{directory}', which is a file. "
+                "Give another name."
             )
         directory.mkdir(parents=True, exist_ok=True)
         write_vocabulary(self._tokens, directory / "vocab.txt")

@@ -129,7 +129,7 @@ def test_alphabet_size_keeps_the_most_frequent():
         (("nowhere.txt",), "'nowhere.txt' doesn't exist"),
         (([],), "no words"),
         ((["", "  \t\u200b"],), "no words"),
-        ((["some words"], 10), "greater than 18, which 5 special tokens and 7 characters .* size=10"),
+        ((["some words"], 10), "greater than 18, which 5 special tokens and 7 characters, .* size=10"),
         ((["words"], 30.0), "`size` must be an integer"),
         ((["words"], 30, True, None, 0), "`min_frequency` must be an integer"),
         ((["words"], 30, True, None, 2, -1), "`alphabet_size` must be an integer"),
