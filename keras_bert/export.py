@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.checks import check_names
 from keras_bert.data.packing import check_max_length, model_inputs
 from keras_bert.decoding import decode_classes
 from keras_bert.files import written_beside
-from keras_bert.models import check_length_of, labels_of
+from keras_bert.models import check_length_of, config_of, labels_of
 
 _LAYOUT = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
 
@@ -63,12 +64,7 @@ def export_saved_model(model, tokenizer, directory, labels=None, max_length=None
     labels = check_names("labels", labels, "num_classes", num_classes)
     max_length = check_length_of(model, max_length)
     check_max_length(max_length)
-    vocabulary_size = model.get_layer("embedding").vocabulary_size
-    if tokenizer.vocabulary_size != vocabulary_size:
-        raise ValueError(
-            f"The tokenizer has {tokenizer.vocabulary_size} tokens, but the model's embedding has {vocabulary_size}. "
-            "Pass the tokenizer that the model was trained with."
-        )
+    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer to be exported")
 
     def classify(text):
         return decode_classes(model(model_inputs(text, tokenizer, max_length), training=False), labels)

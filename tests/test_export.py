@@ -108,7 +108,7 @@ def test_what_cannot_be_exported_is_refused(classifier, small_config, tokenizer,
     refused("num_classes=3 different names", labels=["no", "yes"])
     refused("must come from keras_bert.text_classifier", model=keras_bert.backbone(small_config))
     other = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    refused("has 5 tokens, but the model's embedding has 15", tokenizer=other)
+    refused("a vocabulary of 5 tokens and a token embedding of 15 rows", tokenizer=other)
     (tmp_path / "notes.txt").write_text("mine")
     refused("notes.txt", directory=tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"

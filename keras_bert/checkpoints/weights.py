@@ -161,11 +161,13 @@ def check_no_labels(model, labels, layout):
 def check_vocabulary_size(tokenizer, config, origin):
     """Raises a `ValueError` unless the tokenizer has one token for every row of the token embedding."""
     if tokenizer is not None and tokenizer.vocabulary_size != config.vocabulary_size:
+        rounded_up = tokenizer.vocabulary_size < config.vocabulary_size
         raise ValueError(
             f"The tokenizer and the model must have the same number of tokens. Received: a vocabulary of "
             f"{tokenizer.vocabulary_size} tokens and a token embedding of {config.vocabulary_size} rows, in {origin}. "
-            "Use the vocabulary that the model was trained with; where rows were added only to round the number up, "
-            "add as many lines [unused0], [unused1] ... to the end of vocab.txt."
+            "Use the vocabulary that the model was trained with"
+            + ("; where rows were added only to round the number up, add as many lines " if rounded_up else ".")
+            + ("[unused0], [unused1] ... to the end of vocab.txt." if rounded_up else "")
         )
 
 
