@@ -25,7 +25,7 @@ import keras
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
-from keras_bert.data import classification_batches, read_labelled_texts
+from keras_bert.data import check_labels, classification_batches, read_labelled_texts
 from keras_bert.files import check_writable
 
 SAMPLES = Path(__file__).parent / "samples" / "classify"
@@ -83,8 +83,10 @@ def main(config):
     # All that can be wrong is looked at before anything takes time.
     for directory in filter(None, (config.output, config.export)):
         check_writable(directory)
-    if config.output and config.export and config.output.resolve() in (config.export / "x").resolve().parents:
-        raise ValueError(f"`export` must be outside of `output`. Received: {config.output} and {config.export}.")
+    if config.output and config.export:
+        output, export = config.output.resolve(), config.export.resolve()
+        if output.is_relative_to(export) or export.is_relative_to(output):
+            raise ValueError(f"`output` and `export` must be outside of each other. Received: {output} and {export}.")
     if (config.train is None) != (config.valid is None):
         raise ValueError(
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
@@ -99,6 +101,8 @@ def main(config):
     valid = read_labelled_texts(valid, config.text_column, config.label_column)
     test = config.test and read_labelled_texts(config.test, config.text_column, config.label_column)
     labels = train.labels
+    for examples in filter(None, (train, valid, test)):
+        check_labels(examples, labels)
     if config.limit is not None:
         train = train.sample(config.limit, config.seed)
 

@@ -98,6 +98,7 @@ def test_what_classify_writes_is_used_again(classify, reviews):
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"output": Path("a"), "export": Path("a")}, "outside of"),
+        ({"output": Path("a/b"), "export": Path("a")}, "outside of"),
         ({"output": Path("a"), "export": Path("a/b")}, "outside of"),
     ],
 )
@@ -117,7 +118,7 @@ def test_classify_refuses_labels_that_training_does_not_have(classify, reviews):
 
 def test_classify_refuses_one_class_and_no_example(classify, reviews):
     (reviews / "train.tsv").write_text("text\tlabel\na good book\t1\n")
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ValueError, match=r"at least 2 classes.*train\.tsv"):
         classify.main(config(classify, reviews))
     (reviews / "train.tsv").write_text("text\tlabel\n")
     with pytest.raises(ValueError, match="no example"):

@@ -16,6 +16,17 @@ from keras_bert.checkpoints.weights import (
 from keras_bert.config import BertConfig
 from keras_bert.models import config_of
 
+# Arguments of BertBackbone that are fields of BertConfig too, under the same names.
+_SHARED_FIELDS = (
+    "vocabulary_size",
+    "num_layers",
+    "num_heads",
+    "hidden_dim",
+    "intermediate_dim",
+    "max_sequence_length",
+    "num_segments",
+    "dropout",
+)
 # Layer of this library -> layers of BertBackbone, BertMaskedLM and BertTextClassifier.
 _ENCODER_LAYER = {
     "query_key_value": tuple(f"self_attention_layer/{part}" for part in ("query", "key", "value")),
@@ -45,18 +56,8 @@ def open_checkpoint(directory):
         raise ValueError(f"The preset {directory} is a KerasHub {name!r}; this library loads 'BertBackbone'.")
     model = _model(directory)
     backbone = getattr(model, "backbone", model)
-    config = BertConfig(
-        vocabulary_size=backbone.vocabulary_size,
-        num_layers=backbone.num_layers,
-        num_heads=backbone.num_heads,
-        hidden_dim=backbone.hidden_dim,
-        intermediate_dim=backbone.intermediate_dim,
-        max_sequence_length=backbone.max_sequence_length,
-        num_segments=backbone.num_segments,
-        dropout=backbone.dropout,
-        attention_dropout=backbone.dropout,
-        activation="gelu_tanh",
-    )
+    shared = {field: getattr(backbone, field) for field in _SHARED_FIELDS}
+    config = BertConfig(**shared, attention_dropout=backbone.dropout, activation="gelu_tanh")
     weights = {variable.path: variable for variable in model.weights}
     return Checkpoint(
         origin=str(directory),
@@ -77,17 +78,8 @@ def write(model, tokenizer, directory, labels=None):
     task, config = task_of(model), config_of(model)
     check_no_labels(model, labels, "KerasHub's")
     _check_arithmetic(model, task, config)
-    preset = keras_nlp.models.BertBackbone(
-        vocabulary_size=config.vocabulary_size,
-        num_layers=config.num_layers,
-        num_heads=config.num_heads,
-        hidden_dim=config.hidden_dim,
-        intermediate_dim=config.intermediate_dim,
-        dropout=config.dropout,
-        max_sequence_length=config.max_sequence_length,
-        num_segments=config.num_segments,
-        dtype="float32",
-    )
+    shared = {field: getattr(config, field) for field in _SHARED_FIELDS}
+    preset = keras_nlp.models.BertBackbone(**shared, dtype="float32")
     hub_tokenizer = _hub_tokenizer(tokenizer)
     if task != "backbone":
         masked = task == "masked_language_model"

@@ -101,13 +101,40 @@ def read_labelled_texts(path, text_column="text", label_column="label"):
     >>> list(read_labelled_texts(path))
     [('A good book.', 'yes'), ('A dull film.', 'no')]
     """
-    path = Path(path)
-    path = path.expanduser()
+    path = Path(path).expanduser()
     if path.suffix.lower() not in _READERS:
         raise ValueError(f"The file must end in {', '.join(_READERS)}. Received: {path}.")
     if not path.is_file():
         raise ValueError(f"There is no file {path}. Its directory, {path.parent.resolve()}, " + _holdings(path.parent))
     return LabelledTexts(_File(path, text_column, label_column), str(path))
+
+
+def check_labels(examples, labels):
+    """Checks that examples can be classified by these labels, before anything takes time.
+
+    Args:
+        examples: A `LabelledTexts`.
+        labels: The classes' names.
+
+    Raises:
+        ValueError: If an example has a label that isn't among `labels`, or there is but one class.
+
+    Example:
+    >>> check_labels(LabelledTexts([("a good book", "yes"), ("a dull film", "no")]), ["no", "yes"])
+    """
+    known = dict.fromkeys(labels)
+    if len(known) < 2:
+        raise ValueError(
+            f"A classifier needs at least 2 classes. Received: labels={[*known]!r}, for {examples.name}. "
+            "Check that the label column is the right one."
+        )
+    unknown = [label for label in examples.labels if label not in known]
+    if unknown:
+        raise ValueError(
+            f"Every label must be one of {some_of(known)}. In {examples.name} there are others: "
+            f"{some_of([f'{label!r} ({examples.counts[label]} examples)' for label in unknown])}. "
+            "Correct or remove these lines, or give examples of these classes to train on."
+        )
 
 
 def classification_batches(examples, tokenizer, labels, batch_size, max_length, seed=None, multiple_of=1):
@@ -141,20 +168,9 @@ def classification_batches(examples, tokenizer, labels, batch_size, max_length, 
     """
     if not isinstance(examples, LabelledTexts):
         examples = LabelledTexts(examples)
-    number_of = {label: number for number, label in enumerate(labels)}
-    if len(number_of) < 2:
-        raise ValueError(
-            f"A classifier needs at least 2 classes. Received: labels={[*number_of]!r}, for {examples.name}. "
-            "Check that the label column is the right one."
-        )
-    unknown = [label for label in examples.labels if label not in number_of]
-    if unknown:
-        raise ValueError(
-            f"Every label must be one of {some_of(number_of)}. In {examples.name} there are others: "
-            f"{some_of([f'{label!r} ({examples.counts[label]} examples)' for label in unknown])}. "
-            "Correct or remove these lines, or give examples of these classes to train on."
-        )
+    check_labels(examples, labels)
     check_max_length(max_length)
+    number_of = {label: number for number, label in enumerate(labels)}
 
     def chunks():
         """-> lists of texts and of their classes' numbers."""
