@@ -21,10 +21,10 @@ from keras_bert.models import (
     text_regressor,
     token_classifier,
 )
-from keras_bert.optimization import AdamW, WarmupLinearDecay
+from keras_bert.optimization import LAMB, AdamW, WarmupPolynomialDecay
 
 if TYPE_CHECKING:
-    from keras_bert import callbacks, checkpoints, data, decoding, export, text
+    from keras_bert import callbacks, checkpoints, data, decoding, export, resume, text
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
@@ -38,6 +38,7 @@ _LAZY = {
     "data": "keras_bert.data",
     "decoding": "keras_bert.decoding",
     "export": "keras_bert.export",
+    "resume": "keras_bert.resume",
     "text": "keras_bert.text",
     "WordPieceTokenizer": "keras_bert.text",
     "train_vocabulary": "keras_bert.text",
@@ -46,14 +47,15 @@ _LAZY = {
     "export_saved_model": "keras_bert.export",
 }
 
-__all__ = [
+__all__ = [  # noqa: RUF022 (it would have capitals first)
     "AdamW",
     "BertConfig",
+    "LAMB",
     "MLMHead",
     "NSPHead",
     "TokenAndPositionAndSegmentEmbedding",
     "TransformerEncoder",
-    "WarmupLinearDecay",
+    "WarmupPolynomialDecay",
     "WordPieceTokenizer",
     "backbone",
     "callbacks",
@@ -70,6 +72,7 @@ __all__ = [
     "models",
     "optimization",
     "pretrainer",
+    "resume",
     "save_pretrained",
     "span_predictor",
     "text",

@@ -1,6 +1,7 @@
 """Outputs that are whole or not there: written beside their place, then renamed."""
 
 import contextlib
+import gzip
 import os
 import tempfile
 from pathlib import Path
@@ -109,6 +110,24 @@ def write_text(text, path):
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def open_text(path, errors="strict"):
+    """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: (path, str) -> file."""
+    opened = gzip.open if os.fspath(path).endswith(".gz") else open
+    return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors)
+
+
+def sync_to_disk(path):
+    """Makes the bytes of a file, or the entries of a directory, outlive a power cut: path -> None."""
+    windows = os.name == "nt"
+    if windows and os.path.isdir(path):
+        return  # Windows can't open directories, and keeps their entries by itself.
+    handle = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _resolved(directory):

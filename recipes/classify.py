@@ -122,7 +122,7 @@ def main(config):
     test_batches = test and batches(test)
 
     steps = config.epochs * len(train_batches)
-    schedule = keras_bert.WarmupLinearDecay(config.learning_rate, steps, warmup_steps=steps // 10)
+    schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
     model.compile(
         optimizer=keras_bert.AdamW(schedule),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

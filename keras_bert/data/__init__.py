@@ -1,12 +1,16 @@
-"""From labelled examples to batches, in tf.data."""
+"""From labelled examples, or plain text, to batches, in tf.data."""
 
+from keras_bert.data.documents import corpus_files
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
+from keras_bert.data.pretraining import PretrainingBatches
 from keras_bert.data.tasks import LabelledTexts, check_labels, classification_batches, read_labelled_texts
 
 __all__ = [
     "LabelledTexts",
+    "PretrainingBatches",
     "check_labels",
     "classification_batches",
+    "corpus_files",
     "length_bucketed",
     "model_inputs",
     "pack",

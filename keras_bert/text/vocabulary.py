@@ -4,12 +4,13 @@ import collections
 import json
 import os
 import pathlib
+import zlib
 
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from keras_bert.checks import check_positive_integer, some_of
-from keras_bert.files import write_text
+from keras_bert.files import open_text, write_text
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
 
 
@@ -283,12 +284,16 @@ class _Texts:
             return
         for path in self.items:
             try:
-                with open(os.path.expanduser(path), encoding="utf-8") as file:
+                with open_text(path) as file:
                     yield from file
             except UnicodeDecodeError as error:
                 raise ValueError(
                     f"The corpus file {os.fspath(path)!r} isn't UTF-8 ({error.reason}). Convert it, for example with: "
                     "iconv -f LATIN1 -t UTF-8"
+                ) from error
+            except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
+                raise ValueError(
+                    f"The corpus file {os.fspath(path)!r} can't be read: {error}. Mend it, or leave it out."
                 ) from error
 
 

@@ -1,0 +1,229 @@
+"""Text files -> windows of whole documents and their sentences, read as a stream.
+
+A corpus has a paragraph a line and a blank line between documents. Legend of the shapes: L lines in a window, S
+sentences.
+"""
+
+import glob
+import os
+import zlib
+
+import tensorflow as tf
+
+from keras_bert.files import open_text
+
+# Bytes of text in a window: with max_length, they bound the memory of a corpus of any size.
+_WINDOW_BYTES = 1 << 21
+# Bytes that are taken from a file at a time; a window mixes the blocks of several files.
+_BLOCK_BYTES = 1 << 17
+_FILES_AT_A_TIME = 16
+_BLOCKS_SHUFFLED = 64
+_LINES_AT_A_TIME = 256
+_CHECKED_CHARACTERS = 1 << 16
+# A document's number: that of its file times this, plus its place in the file.
+_FILE_STRIDE = 1 << 40
+
+# What ends a sentence: a full stop or the like, closing quotes or brackets, white space, and then no small letter; or
+# a full-width one. What only looks like it: an initial or an abbreviation, whose space becomes one that doesn't break.
+_CLOSING = "[\"'”’»)\\]」』）]*"
+_END_OF_SENTENCE = rf"([.!?…]+{_CLOSING})\s+([^\p{{Ll}}\s])|([。！？]+{_CLOSING})"
+_ABBREVIATION = (
+    r"\b((?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Lt|Sgt|Capt|Gov|Sen|Rep|Rev|Hon|Inc|Ltd|Co|Corp|No|Nos|Vol|Fig|"
+    r"vs|cf|al|ca|approx|e\.g|i\.e)\.)\s+"
+)
+
+
+def corpus_files(patterns):
+    """Finds the files of a corpus and looks into each, before anything takes time.
+
+    Args:
+        patterns: A path or a glob pattern (`**` goes into directories), or a list of them. Files are UTF-8, or such a
+            file compressed by gzip if the name ends in .gz.
+
+    Returns:
+        A list of paths as str, sorted, each once.
+
+    Raises:
+        ValueError: If a pattern finds no file, or a file can't be read, isn't UTF-8, or isn't the gzip file that its
+            name promises.
+
+    Example:
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp(), "corpus.txt")
+    >>> _ = path.write_text("A sentence. Another one.\\n\\nA second document.\\n")
+    >>> [Path(name).name for name in corpus_files(path.parent / "*.txt")]
+    ['corpus.txt']
+    """
+    patterns = [patterns] if isinstance(patterns, (str, os.PathLike)) else list(patterns)
+    found = {}  # absolute path -> the path as it was given
+    for pattern in patterns:
+        pattern = os.path.expanduser(pattern)
+        names = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
+        names = [name for name in names if os.path.isfile(name)]
+        if not names:
+            raise ValueError(
+                f"There is no file {pattern!r}. Give the path of a text file, or a pattern such as 'texts/*.txt'; put "
+                "a pattern in quotes, so that the shell leaves it alone."
+            )
+        for name in names:
+            found.setdefault(os.path.abspath(name), name)
+    files = sorted(found.values())
+    for name in files:
+        _check_text(name)
+    return files
+
+
+def count_documents(files, at_most):
+    """Counts the documents of files, up to some number.
+
+    Args:
+        files: Paths, as `corpus_files` gives them.
+        at_most: When to stop counting.
+
+    Returns:
+        The number of documents, or `at_most` if there are more.
+    """
+    count = 0
+    for name in files:
+        inside = False
+        with open_text(name, errors="replace") as file:
+            for line in file:
+                count += not inside and bool(line.strip())
+                inside = bool(line.strip())
+                if count >= at_most:
+                    return count
+    return count
+
+
+def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0, 1)):
+    """Reads files in windows of about 2 MB: whole documents from up to 16 files, their order shuffled.
+
+    A document of more than 512 KB is cut, but its parts keep its number. Memory holds a few windows at most.
+
+    Args:
+        files: Paths, as `corpus_files` gives them.
+        seed: Integer of the shuffling.
+        epoch: Integer, also as a tensor: each epoch has an order of its own.
+        hold_out: An integer k: every k-th document is left out; None: none.
+        held_out: If True, the documents that `hold_out` leaves out are read instead of the others.
+        shard: A pair (index, count): of `count` equal shares of the corpus, the one to read. Whole files if there are
+            as many, else blocks of documents.
+
+    Returns:
+        A `tf.data.Dataset` of pairs: lines, string [L], none of them blank; and the number of each one's document,
+        int64 [L].
+    """
+    index, count = shard
+    numbered = list(enumerate(files))
+    by_file = len(files) >= count
+    if by_file:
+        numbered = numbered[index::count]
+    numbers, names = zip(*numbered, strict=True)
+    seed = tf.random.fold_in(tf.cast([seed, 0], tf.int32), tf.cast(epoch, tf.int64))
+    order = tf.random.experimental.stateless_shuffle(tf.range(len(names)), seed)
+    names, numbers = tf.gather(names, order), tf.gather(tf.constant(numbers, tf.int64), order)
+    blocks = tf.data.Dataset.from_tensor_slices((names, numbers)).interleave(
+        _blocks, cycle_length=_FILES_AT_A_TIME, block_length=1
+    )
+    if not by_file:
+        blocks = blocks.shard(count, index)
+    if hold_out is not None:
+
+        def part(lines, documents):
+            """block -> the part of it that is asked for."""
+            file, place = documents // _FILE_STRIDE, documents % _FILE_STRIDE
+            # Each file begins elsewhere in the count (by the golden ratio), or short ones would never come to k.
+            number = file * 2_654_435_769 % (1 << 32) * hold_out // (1 << 32) + place
+            kept = (number % hold_out == 0) == held_out
+            return lines[kept], documents[kept]
+
+        blocks = blocks.map(part)
+
+    def shuffled(number, group):
+        """number of a group of blocks, ragged lines and documents [G, (L)] -> the blocks in another order."""
+        size = group[0].nrows(tf.int32)
+        order = tf.random.experimental.stateless_shuffle(tf.range(size), tf.random.fold_in(seed, number))
+        return tuple(tf.gather(part, order) for part in group)
+
+    # Not Dataset.shuffle, whose order also depends on the process's global seed.
+    groups = blocks.ragged_batch(_BLOCKS_SHUFFLED).enumerate().map(shuffled)
+    return _joined(groups.unbatch())
+
+
+def sentences_of(lines):
+    """Splits paragraphs into sentences, in the graph; English, Korean and others with full stops.
+
+    Args:
+        lines: Strings [L].
+
+    Returns:
+        Ragged strings [L, (S)], some of them perhaps empty.
+
+    Example:
+    >>> sentences_of(["Dr. Kim reads. So do I!", "그는 빵을 샀다. 그리고 갔다."]).to_list()[1][1].decode()
+    '그리고 갔다.'
+    """
+    lines = tf.strings.regex_replace(lines, _ABBREVIATION, "\\1\u00a0")
+    return tf.strings.split(tf.strings.regex_replace(lines, _END_OF_SENTENCE, r"\1\3" + "\n" + r"\2"), "\n")
+
+
+def _blocks(path, file_number):
+    """path, its number -> dataset of blocks: lines [L] of whole documents, the documents' numbers [L]."""
+    compression = tf.where(tf.strings.regex_full_match(path, r".*\.gz"), "GZIP", "")
+    lines = tf.data.TextLineDataset(path, compression_type=compression).batch(_LINES_AT_A_TIME)
+    parts = lines.map(lambda part: (part, False)).concatenate(tf.data.Dataset.from_tensors(([""], True)))
+
+    def take_whole(state, part):
+        """what is left of earlier parts, some lines -> what is left, a block or nothing."""
+        carried, carried_numbers, count, after_blank = state
+        lines, at_end = part
+        blank = tf.strings.regex_full_match(lines, r"[\s\p{Z}]*")
+        begins = ~blank & tf.concat([[after_blank], blank[:-1]], axis=0)
+        numbers = count + tf.cumsum(tf.cast(begins, tf.int64))
+        lines = tf.concat([carried, lines[~blank]], axis=0)
+        numbers, count = tf.concat([carried_numbers, numbers[~blank]], axis=0), numbers[-1]
+        bytes_of = tf.strings.length(lines)
+        cut = tf.reduce_sum(bytes_of) > 4 * _BLOCK_BYTES  # a document without end mustn't fill the memory
+        whole = (numbers < count) | blank[-1] | at_end | cut
+        ready = at_end | (tf.reduce_sum(bytes_of[whole]) >= _BLOCK_BYTES)
+        taken = whole & ready
+        state = lines[~taken], numbers[~taken], count, blank[-1]
+        return state, (lines[taken], numbers[taken] + file_number * _FILE_STRIDE)
+
+    nothing = tf.zeros([0], tf.string), tf.zeros([0], tf.int64), tf.constant(0, tf.int64), tf.constant(True)
+    return parts.scan(nothing, take_whole).filter(lambda lines, numbers: tf.size(lines) > 0)
+
+
+def _joined(blocks):
+    """dataset of blocks -> dataset of windows of at least `_WINDOW_BYTES`, but the last."""
+    parts = blocks.map(lambda lines, numbers: (lines, numbers, False))
+    nothing = tf.zeros([0], tf.string), tf.zeros([0], tf.int64)
+    parts = parts.concatenate(tf.data.Dataset.from_tensors((*nothing, True)))
+
+    def join(state, part):
+        """blocks so far, a block -> blocks so far, a window or nothing."""
+        lines, numbers = (tf.concat([old, new], axis=0) for old, new in zip(state, part, strict=False))
+        ready = part[2] | (tf.reduce_sum(tf.strings.length(lines)) >= _WINDOW_BYTES)
+        end = tf.where(ready, tf.size(lines), 0)
+        return (lines[end:], numbers[end:]), (lines[:end], numbers[:end])
+
+    return parts.scan(nothing, join).filter(lambda lines, numbers: tf.size(lines) > 0)
+
+
+def _check_text(name):
+    """path -> None; a `ValueError` unless it begins with UTF-8 text."""
+    try:
+        with open_text(name, errors="surrogateescape") as file:
+            head = file.read(_CHECKED_CHARACTERS)
+    except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
+        raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error
+    if head.startswith("\x1f\udc8b"):
+        raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
+    try:
+        head.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The corpus file {name!r} isn't UTF-8, at character {error.start}. Convert it, for example with: "
+            "iconv -f LATIN1 -t UTF-8"
+        ) from error

@@ -1,0 +1,398 @@
+"""Training that survives its process: atomic checkpoints, and a continuation that is exact."""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import re
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from keras_bert.checks import check_positive_integer, some_of
+from keras_bert.files import sync_to_disk, written_beside
+
+_FORMAT = 1
+_VARIABLES, _STATE = _FILES = ("variables.safetensors", "state.json")
+_CHECKPOINT = re.compile(r"step-(\d{8,})")
+_LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
+
+
+class Resume(keras.callbacks.Callback):
+    """Saves checkpoints during `model.fit`, from which a killed training continues as if nothing had happened.
+
+    A checkpoint holds every variable of the model, the states of its dropout included, and of its optimizer, with the
+    state of the data. It is written beside its place, flushed to the disk and renamed, so that a kill or a power cut at
+    any moment leaves the last checkpoint or the new one, never half of one. With the same batches and deterministic
+    arithmetic, the continued training ends with the same bits as an uninterrupted one. One process at a time may use
+    the directory.
+
+    Call `restore` after `compile` and before `fit`; the same command then starts and continues a training. Give `fit`
+    the remaining steps only, and don't call it when none remain: Keras takes `steps_per_epoch=0` for "no end".
+
+    Args:
+        directory: Where the checkpoints stand, as directories `step-00000500`; made if need be. It must hold nothing
+            else.
+        every: Optimizer steps between checkpoints; one more is saved when training ends. With `steps_per_execution`,
+            the first execution that reaches the step.
+        keep: How many of the newest checkpoints stay on the disk.
+        data: None, or an object with `state(step)`, which gives a JSON-able dict for the data's place after `step`
+            optimizer steps, and `restore(state)`, which takes it back.
+        settings: None, or a JSON-able dict of what must be the same in the continued training: data files, batch size,
+            seed. It is kept in the checkpoints and compared by `restore`.
+
+    Raises:
+        ValueError: If the directory can't be written or holds something else, if `settings` isn't JSON-able, or if an
+            argument is out of its range. From `fit`: if the directory holds checkpoints and `restore` wasn't called.
+        OSError: From `fit`, if a checkpoint can't be written, e.g. on a full disk; the earlier ones stay whole.
+
+    Example:
+    >>> directory = tempfile.mkdtemp()
+    >>> def train(steps):
+    ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    ...     model.compile(keras_bert.AdamW(1e-2), "mse")
+    ...     resume = keras_bert.resume.Resume(directory, every=2, settings={"batch_size": 1})
+    ...     step = resume.restore(model)
+    ...     if step < steps:
+    ...         rows = np.ones((steps - step, 3))
+    ...         _ = model.fit(rows, rows[:, 0], batch_size=1, verbose=0, callbacks=[resume])
+    ...     return step
+    >>> train(3), train(5), train(5)
+    (0, 3, 5)
+    """
+
+    def __init__(self, directory, every=500, keep=2, data=None, settings=None):
+        super().__init__()
+        self.directory = Path(directory).expanduser().resolve()
+        self.every = check_positive_integer("every", every)
+        self.keep = check_positive_integer("keep", keep)
+        self.data = data
+        self.settings = _json_of("settings", {} if settings is None else settings)
+        _prepare(self.directory)
+        self._restored = not _checkpoints(self.directory)
+        self._newest = None  # The newest checkpoint that is known to be whole: its path,
+        self._saved_step = 0  # and its step.
+
+    def restore(self, model):
+        """Gives a compiled model the state of the newest whole checkpoint, and the data its place.
+
+        A checkpoint that is torn or fails its checksum is passed over, with a warning.
+
+        Args:
+            model: A compiled `keras.Model`, built as the saved one was.
+
+        Returns:
+            The number of optimizer steps that are done: 0 if there is no checkpoint yet.
+
+        Raises:
+            ValueError: If the model isn't compiled; if the settings, the model or the optimizer differ from the
+                checkpoint's; if there are checkpoints and none is whole.
+
+        Example:
+        >>> model = keras_bert.text_regressor(keras_bert.backbone(keras_bert.BertConfig.named("tiny")))
+        >>> model.compile(keras_bert.AdamW(5e-5), "mse")
+        >>> keras_bert.resume.Resume(tempfile.mkdtemp()).restore(model)
+        0
+        """
+        if not getattr(model, "optimizer", None) or not model.built:
+            raise ValueError("The model must be compiled and built before `restore`: its optimizer is restored too.")
+        if not model.optimizer.built:
+            strategy = getattr(model, "distribute_strategy", None)  # Of the TensorFlow backend only.
+            with strategy.scope() if strategy else contextlib.nullcontext():
+                model.optimizer.build(model.trainable_variables)
+        self.set_model(model)
+        for path in self.directory.iterdir():
+            if _LEFT_OVER.fullmatch(path.name):
+                shutil.rmtree(path)
+        broken = []
+        for path in reversed(_checkpoints(self.directory)):
+            try:
+                state = _read_state(path)
+            except _BrokenError as error:
+                broken.append(f"{path.name} ({error})")
+                continue
+            if broken:
+                warnings.warn(
+                    f"Training continues from {path}, because newer checkpoints are broken: {', '.join(broken)}.",
+                    stacklevel=2,
+                )
+            self._restore_from(path, state)
+            return self._saved_step
+        if broken:
+            raise ValueError(
+                f"No checkpoint in {self.directory} is whole: {', '.join(broken)}. To start afresh, remove the "
+                "directory or choose another one."
+            )
+        self._restored = True
+        return 0
+
+    def save(self):
+        """Saves a checkpoint now, and removes those that are older than the last `keep`.
+
+        Returns:
+            The `Path` of the checkpoint; of the old one if the step is saved already.
+
+        Raises:
+            ValueError: If the directory holds checkpoints and `restore` wasn't called.
+            OSError: If the checkpoint can't be written; the earlier ones stay whole.
+
+        Example:
+        >>> model = keras_bert.text_regressor(keras_bert.backbone(keras_bert.BertConfig.named("tiny")))
+        >>> model.compile(keras_bert.AdamW(5e-5), "mse")
+        >>> resume = keras_bert.resume.Resume(tempfile.mkdtemp())
+        >>> resume.restore(model), resume.save().name
+        (0, 'step-00000000')
+        """
+        step = self._check_continues()
+        path = self.directory / f"step-{step:08d}"
+        if path == self._newest:
+            return path
+        state = {
+            "format": _FORMAT,
+            "step": step,
+            "settings": self.settings,
+            "data": None if self.data is None else _json_of("data.state(step)", self.data.state(step)),
+            "written_by": {"keras": keras.__version__, "backend": keras.backend.backend()},
+        }
+        arrays = {
+            name: np.asarray(keras.ops.convert_to_numpy(variable), order="C")
+            for name, variable in _variables(self.model).items()
+        }
+        try:
+            _write(path, state, arrays)
+        except (OSError, ValueError, SafetensorError) as error:
+            last = (
+                f"The last checkpoint, {self._newest}, is whole" if self._newest else "There is no earlier checkpoint"
+            )
+            raise OSError(
+                f"The checkpoint of step {step} can't be written: {str(error).rstrip('.')}. {last}; what was "
+                f"trained since step {self._saved_step} isn't saved. Make room or mend the directory, then run the "
+                f"same command again: it continues from step {self._saved_step}."
+            ) from error
+        self._newest, self._saved_step = path, step
+        self._remove_all_but_the_last()
+        return path
+
+    def on_train_begin(self, logs=None):
+        # The step, or more: reading it at each batch would wait for the device.
+        self._reached = self._check_continues()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._batch = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._reached += batch - self._batch
+        self._batch = batch
+        if self._is_due():
+            self._reached = self._step()
+            if self._is_due():
+                self.save()
+
+    def on_train_end(self, logs=None):
+        self.save()
+
+    def _is_due(self):
+        """Whether a multiple of `every` was passed since the last checkpoint."""
+        return self._reached // self.every > self._saved_step // self.every
+
+    def _step(self):
+        """The number of optimizer steps that are done; makes the variables current."""
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # Under JAX, `fit` keeps the state outside the variables.
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _check_continues(self):
+        """None -> the step; a `ValueError` unless it continues the checkpoints of the directory."""
+        if not self._restored:
+            raise ValueError(
+                f"{self.directory} holds checkpoints. Call `restore(model)` after `compile` and before `fit` to "
+                "continue from the newest, or choose another directory."
+            )
+        step = self._step()
+        if step < self._saved_step:
+            raise ValueError(
+                f"The optimizer is at step {step}, before the last checkpoint, {self._newest}. Call `restore(model)` "
+                "after `compile`, which starts the optimizer anew."
+            )
+        return step
+
+    def _restore_from(self, path, state):
+        """Checkpoint that is whole, its state -> None; sets the model and the data, or raises a `ValueError`."""
+        if state["format"] != _FORMAT:
+            raise ValueError(
+                f"{path} has format {state['format']}, and this version of keras_bert reads format {_FORMAT}. "
+                "Continue with the version that wrote it."
+            )
+        _check_settings(path, state["settings"], self.settings)
+        if (self.data is None) != (state["data"] is None):
+            raise ValueError(
+                f"{path} was saved {'without' if state['data'] is None else 'with'} a state of the data. Pass Resume "
+                "the same `data` as then, or choose another directory."
+            )
+        arrays, variables = load_file(path / _VARIABLES), _variables(self.model)
+        _check_fits(path, arrays, variables, state["written_by"])
+        if self.data is not None:
+            self.data.restore(state["data"])
+        for name, variable in zip(sorted(arrays), variables.values(), strict=True):
+            variable.assign(arrays[name])
+        self._newest, self._saved_step, self._restored = path, state["step"], True
+
+    def _remove_all_but_the_last(self):
+        """Removes checkpoints: the oldest, and broken ones of steps that this training hasn't reached again."""
+        paths = _checkpoints(self.directory)
+        reached = [path for path in paths if path <= self._newest]
+        for path in paths:
+            if path in reached[-self.keep :]:
+                continue
+            try:
+                for name in _FILES:
+                    (path / name).unlink(missing_ok=True)
+                path.rmdir()
+            except OSError as error:
+                warnings.warn(f"The old checkpoint {path} can't be removed: {error}.", stacklevel=3)
+
+
+class _BrokenError(Exception):
+    """A checkpoint that isn't whole; says why."""
+
+
+def _prepare(directory):
+    """Makes a directory; a `ValueError` if it can't be written or holds what isn't a checkpoint."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".step-00000000-"):
+            pass
+        foreign = [path.name for path in sorted(directory.iterdir()) if not _is_own(path)]
+    except OSError as error:
+        raise ValueError(
+            f"The directory for checkpoints can't be written: {error}. Received: {directory}. Mend it or choose "
+            "another directory."
+        ) from error
+    if foreign:
+        raise ValueError(
+            f"The directory for checkpoints must hold nothing else, or not exist yet. Received: {directory}, which "
+            f"holds {some_of(foreign)}. Choose another directory."
+        )
+
+
+def _is_own(path):
+    """path in the directory -> whether it is a checkpoint, whole or not, or what a killed process left."""
+    if _LEFT_OVER.fullmatch(path.name):
+        return True
+    is_named = _CHECKPOINT.fullmatch(path.name) and path.is_dir()
+    return bool(is_named) and {held.name for held in path.iterdir()} <= {*_FILES}
+
+
+def _checkpoints(directory):
+    """directory -> paths of the checkpoints in it, whole or not, oldest first."""
+    return sorted(path for path in directory.iterdir() if _CHECKPOINT.fullmatch(path.name))
+
+
+def _write(path, state, arrays):
+    """Checkpoint's path, state, {name: array} -> None; the directory appears when all is on the disk."""
+    with written_beside(path, layouts=[_FILES, _FILES[::-1]], overwrite=True) as beside:
+        save_file(arrays, beside / _VARIABLES)
+        variables = {"size": (beside / _VARIABLES).stat().st_size, "sha256": _digest_of_file(beside / _VARIABLES)}
+        state = {**state, "variables": variables}
+        contents = {"sha256": _digest_of_json(state), "state": state}
+        (beside / _STATE).write_text(json.dumps(contents, indent=1), encoding="utf-8")
+        for written in (beside / _VARIABLES, beside / _STATE, beside):
+            sync_to_disk(written)
+    sync_to_disk(path.parent)
+
+
+def _read_state(path):
+    """Checkpoint's path -> its state; a `_BrokenError` unless the checkpoint is whole."""
+    try:
+        contents = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        state = contents["state"]
+        if contents["sha256"] != _digest_of_json(state):
+            raise _BrokenError(f"{_STATE} fails its checksum")
+        size, expected = (path / _VARIABLES).stat().st_size, state["variables"]["size"]
+        if size != expected:
+            raise _BrokenError(f"{_VARIABLES} has {size} bytes instead of {expected}")
+        if _digest_of_file(path / _VARIABLES) != state["variables"]["sha256"]:
+            raise _BrokenError(f"{_VARIABLES} fails its checksum")
+    except OSError as error:
+        raise _BrokenError(f"{Path(error.filename or _STATE).name}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise _BrokenError(f"{_STATE} isn't valid: {error}") from error
+    return state
+
+
+def _variables(model):
+    """model -> {its name in the file: variable}, of the model and its optimizer; in the order of the names."""
+    owners = {"model": model.variables, "optimizer": model.optimizer.variables}
+    return {
+        f"{owner}/{i:05d}/{variable.path}": variable
+        for owner, variables in owners.items()
+        for i, variable in enumerate(variables)
+    }
+
+
+def _check_settings(path, saved, given):
+    """Checkpoint's path and settings, the given ones -> None; a `ValueError` that names every difference."""
+    saved, given = ({key: repr(value) for key, value in settings.items()} for settings in (saved, given))
+    differences = [
+        f"{key} was {saved.get(key, 'missing')} and is {given.get(key, 'missing')}"
+        for key in saved | given
+        if saved.get(key) != given.get(key)
+    ]
+    if differences:
+        raise ValueError(
+            f"`settings` must be the same as in {path}, or training wouldn't continue exactly: "
+            f"{'; '.join(differences)}. Run the same command as before, or choose another directory for a new run."
+        )
+
+
+def _check_fits(path, arrays, variables, written_by):
+    """Checkpoint's path, {name: array}, {name: variable}, versions -> None; a `ValueError` unless they are alike."""
+
+    def outline(name, value):
+        """Name and shape, to be shown; the same without Keras's running numbers, which differ between processes."""
+        shown = f"{name} {keras.backend.standardize_dtype(value.dtype)} {list(value.shape)}"
+        return shown, re.sub(r"_\d+", "", shown)
+
+    saved = [outline(name, arrays[name]) for name in sorted(arrays)]
+    here = [outline(name, variable) for name, variable in variables.items()]
+    differences = [
+        f"{then[0]} was saved, {now[0]} is here"
+        for then, now in itertools.zip_longest(saved, here, fillvalue=("nothing", None))
+        if then[1] != now[1]
+    ]
+    if differences:
+        raise ValueError(
+            f"{path} is of another model or optimizer: it has {len(saved)} variables, and here are {len(here)}. "
+            f"{some_of(differences)}. It was written by Keras {written_by['keras']} on {written_by['backend']}. "
+            "Build and compile the model as it was, or choose another directory."
+        )
+
+
+def _json_of(name, value):
+    """Name, a dict -> what it is after a way through JSON; a `ValueError` if it can't go there."""
+    try:
+        if not isinstance(value, dict):
+            raise TypeError("it isn't a dict")
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a dict of numbers, strings, lists and dicts, to be kept as JSON: {error}. "
+            f"Received: {value!r}."
+        ) from error
+
+
+def _digest_of_json(value):
+    """What JSON can hold -> its SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_file(path):
+    """path -> the SHA-256 of the file's bytes, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

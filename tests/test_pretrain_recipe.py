@@ -1,0 +1,167 @@
+"""The pretraining recipe: it learns from plain text, goes on after a kill with the same bits, and refuses bad input."""
+
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import keras_bert
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "recipes" / "pretrain.py"
+KEYS = {
+    "train_loss", "valid_mlm_loss", "valid_mlm_accuracy", "valid_mlm_perplexity", "valid_nsp_loss",
+    "valid_nsp_accuracy", "unigram_accuracy", "train_examples_per_s", "real_tokens_per_s", "padding", "steps",
+    "seconds", "output",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pretrain():
+    spec = importlib.util.spec_from_file_location("pretrain", RECIPE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Documents of which each is about one animal, in sentences whose words follow from one another."""
+    chance = random.Random(0)
+    verbs = {"cat": "catches mice", "dog": "chases cars", "cow": "eats grass", "hen": "lays eggs"}
+    lines = []
+    for _ in range(60):
+        animal = chance.choice(list(verbs))
+        lines += [f"The {animal} {verbs[animal]} on {chance.choice(['monday', 'tuesday', 'friday'])}."]
+        lines += [f"Every {animal} {verbs[animal]}." for _ in range(chance.randint(3, 9))]
+        lines.append("")
+    path = tmp_path_factory.mktemp("corpus") / "animals.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def options(files, **others):
+    fields = {"corpus": [files], "vocabulary_size": 90, "max_length": 32, "hold_out": 10, "batch_size": 8}
+    return {
+        **fields,
+        "steps": 12,
+        "evaluate_every": 4,
+        "evaluation_batches": 3,
+        "fill": ["The cat [MASK] mice."],
+        **others,
+    }
+
+
+def command(corpus, output, **others):
+    line = [sys.executable, str(RECIPE), "--output", str(output)]
+    for name, value in options(corpus, **others).items():
+        line += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+    return line
+
+
+def config(pretrain, files, **others):
+    fields = options(files, **others)
+    return pretrain.Config(**{**fields, "corpus": tuple(map(str, fields["corpus"])), "fill": tuple(fields["fill"])})
+
+
+def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpus, tmp_path, capsys):
+    settings = {"steps": 240, "evaluate_every": 120, "learning_rate": 2e-3, "hold_out": 4}
+    metrics = pretrain.main(
+        config(pretrain, corpus, output=tmp_path / "bert", tensorboard=tmp_path / "logs", **settings)
+    )
+    assert set(metrics) == KEYS
+    assert metrics["valid_mlm_accuracy"] > 0.5 > metrics["unigram_accuracy"] + 0.2
+    assert metrics["valid_mlm_perplexity"] == pytest.approx(np.exp(metrics["valid_mlm_loss"]))
+    assert metrics["valid_nsp_accuracy"] > 0.6
+    assert "at the end: catches" in capsys.readouterr().out
+    assert len(list((tmp_path / "logs").rglob("events.out.*"))) == 2  # of training and of evaluation
+    model, tokenizer = keras_bert.load_pretrained(tmp_path / "bert", task="text_classifier", num_classes=2)
+    assert tokenizer.strip_accents is False and model.output.shape == (None, 2)
+    again = config(pretrain, corpus, pretrained=str(tmp_path / "bert"), steps=4, learning_rate=1e-5)
+    assert pretrain.main(again)["valid_mlm_accuracy"] > 0.5
+
+
+def test_lamb_whole_words_and_packed_into_bfloat16(pretrain, corpus):
+    metrics = pretrain.main(
+        config(pretrain, corpus, optimizer="lamb", whole_word=True, precision="mixed_bfloat16", power=2.0, steps=4)
+    )
+    assert metrics["steps"] == 4 and np.isfinite(metrics["train_loss"])
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
+    """Two kills of a real process, each after a new checkpoint, then the same command to the end."""
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    run = {"steps": 30, "evaluate_every": 2, "evaluation_batches": 1}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command(corpus, straight, **run), capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    chance, seen = random.Random(0), 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            command(corpus, killed, **run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        checkpoints = tmp_path / "killed-checkpoints"
+        while process.poll() is None and max([int(p.name[5:]) for p in checkpoints.glob("step-*")], default=0) <= seen:
+            time.sleep(0.02)
+        time.sleep(chance.random() / 2)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() in (-signal.SIGKILL, 0)
+        seen = max(int(path.name[5:]) for path in checkpoints.glob("step-*"))
+    done = subprocess.run(command(corpus, killed, **run), capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads(done.stdout.splitlines()[-1])
+    assert metrics["steps"] < 30  # it went on, and did not start again
+    ours, theirs = (load_file(folder / "model.safetensors") for folder in (straight, killed))
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name].tobytes() != theirs[name].tobytes()] == []
+
+
+def test_python_documentation_is_a_corpus(pretrain, tmp_path):
+    train, valid = pretrain.write_python_documentation(tmp_path)
+    texts = [path.read_text(encoding="utf-8").split("\n\n") for path in (train, valid)]
+    assert len(texts[0]) > 5 * len(texts[1]) > 20
+    assert not set(texts[0]) & set(texts[1])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"corpus": ["missing/*.txt"]}, r"There is no file 'missing/\*.txt'"),
+        ({"valid": ("missing.txt",)}, "There is no file 'missing.txt'"),
+        ({"evaluate_every": 5}, "must divide"),
+        ({"steps": 0}, "steps"),
+        ({"warmup": 1.5}, "warmup"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"max_length": 4}, "max_length"),
+        ({"max_length": 1000}, "max_sequence_length=512"),
+        ({"vocabulary": "no-such-dir"}, "no-such-dir"),
+        ({"hold_out": 100}, "documents are needed"),
+        ({"fill": ["no gap"]}, "MASK"),
+        ({"corpus": [], "valid": ("a.txt",)}, "needs `corpus`"),
+        ({"power": 0.0}, "power"),
+    ],
+)
+def test_pretrain_refuses_options(pretrain, corpus, fields, message):
+    with pytest.raises(ValueError, match=message):
+        pretrain.main(config(pretrain, corpus, **fields))
+
+
+def test_pretrain_never_writes_over_something(pretrain, corpus):
+    with pytest.raises(ValueError, match=r"animals\.txt"):
+        pretrain.main(config(pretrain, corpus, output=corpus.parent))
+
+
+def test_another_command_is_not_taken_for_the_same_run(pretrain, corpus, tmp_path):
+    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
+    (tmp_path / "bert").rename(tmp_path / "moved")
+    with pytest.raises(ValueError, match="batch_size was 8 and is 7"):
+        pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, batch_size=7))
