@@ -24,9 +24,10 @@ from keras_bert.models import (
 from keras_bert.optimization import LAMB, AdamW, WarmupPolynomialDecay
 
 if TYPE_CHECKING:
-    from keras_bert import callbacks, checkpoints, data, decoding, export, resume, text
+    from keras_bert import callbacks, checkpoints, data, decoding, export, prediction, resume, text
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
+    from keras_bert.prediction import predict_in_batches, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ _LAZY = {
     "data": "keras_bert.data",
     "decoding": "keras_bert.decoding",
     "export": "keras_bert.export",
+    "prediction": "keras_bert.prediction",
     "resume": "keras_bert.resume",
     "text": "keras_bert.text",
     "WordPieceTokenizer": "keras_bert.text",
@@ -45,6 +47,8 @@ _LAZY = {
     "load_pretrained": "keras_bert.checkpoints",
     "save_pretrained": "keras_bert.checkpoints",
     "export_saved_model": "keras_bert.export",
+    "predict_in_batches": "keras_bert.prediction",
+    "predictor": "keras_bert.prediction",
 }
 
 __all__ = [  # noqa: RUF022 (it would have capitals first)
@@ -71,6 +75,9 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "masked_language_model",
     "models",
     "optimization",
+    "predict_in_batches",
+    "prediction",
+    "predictor",
     "pretrainer",
     "resume",
     "save_pretrained",

@@ -23,3 +23,21 @@ def decode_classes(logits, labels):
         "label": tf.gather(tf.constant(list(labels)), tf.argmax(logits, axis=-1)),
         "probabilities": tf.nn.softmax(logits, axis=-1),
     }
+
+
+def decode_scores(logits, score_range=None):
+    """Turns a text regressor's output into scores.
+
+    Args:
+        logits: Floats [B, 1].
+        score_range: The lowest and the highest score, or None: what is beyond becomes the one or the other.
+
+    Returns:
+        A dict: `score`, float32 [B].
+
+    Example:
+    >>> decode_scores(np.array([[2.5], [5.1]]), score_range=(0, 5))["score"].numpy()
+    array([2.5, 5. ], dtype=float32)
+    """
+    scores = tf.cast(logits, tf.float32)[:, 0]
+    return {"score": scores if score_range is None else tf.clip_by_value(scores, *map(float, score_range))}

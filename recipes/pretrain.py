@@ -34,7 +34,7 @@ import tensorflow as tf
 
 import keras_bert
 from keras_bert.callbacks import Throughput
-from keras_bert.checks import check_divides, check_positive_integer, check_positive_number
+from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import PretrainingBatches, corpus_files, model_inputs
 from keras_bert.files import check_writable
 from keras_bert.resume import Resume
@@ -58,6 +58,7 @@ class Config:
         vocabulary_size: Tokens of a vocabulary that is trained.
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.
         size: The model: tiny, mini, small, medium, base or large.
+        dropout: Dropped share of a new model's activations while training; 0 learns faster from little text.
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
         max_length: Tokens in a row.
         whole_word: Mask whole words in training; evaluation masks tokens.
@@ -84,6 +85,7 @@ class Config:
     vocabulary_size: int = 4000
     lowercase: bool = True
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
+    dropout: float = 0.1
     pretrained: str | None = None
     max_length: int = 128
     whole_word: bool = False
@@ -106,6 +108,7 @@ class Config:
         for name in ("vocabulary_size", "steps", "evaluate_every", "evaluation_batches", "keep", "batch_size"):
             check_positive_integer(name, getattr(self, name))
         check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
+        check_rate("dropout", self.dropout)
         check_positive_number("learning_rate", self.learning_rate)
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"`warmup` must be a share between 0 and 1. Received: warmup={self.warmup}.")
@@ -203,7 +206,8 @@ def build(config, files):
         tokenizer = keras_bert.WordPieceTokenizer(vocabulary, config.lowercase, strip_accents=False)
     else:
         tokenizer = keras_bert.WordPieceTokenizer.load(config.vocabulary)
-    size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size)
+    rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
+    size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size, **rates)
     return keras_bert.pretrainer(keras_bert.backbone(size)), tokenizer
 
 

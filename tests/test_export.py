@@ -106,7 +106,7 @@ def test_what_cannot_be_exported_is_refused(classifier, small_config, tokenizer,
     refused("max_sequence_length=32", max_length=33)
     refused("at least 3", max_length=2)
     refused("num_classes=3 different names", labels=["no", "yes"])
-    refused("must come from keras_bert.text_classifier", model=keras_bert.backbone(small_config))
+    refused("must come from one of keras_bert's text_classifier", model=keras_bert.backbone(small_config))
     other = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     refused("a vocabulary of 5 tokens and a token embedding of 15 rows", tokenizer=other)
     (tmp_path / "notes.txt").write_text("mine")

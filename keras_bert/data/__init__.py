@@ -1,14 +1,16 @@
 """From labelled examples, or plain text, to batches, in tf.data."""
 
 from keras_bert.data.documents import corpus_files
+from keras_bert.data.examples import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
 from keras_bert.data.pretraining import PretrainingBatches
-from keras_bert.data.tasks import LabelledTexts, check_labels, classification_batches, read_labelled_texts
+from keras_bert.data.tasks import classification_batches, regression_batches
 
 __all__ = [
     "LabelledTexts",
     "PretrainingBatches",
     "check_labels",
+    "check_scores",
     "classification_batches",
     "corpus_files",
     "length_bucketed",
@@ -16,4 +18,5 @@ __all__ = [
     "pack",
     "pad",
     "read_labelled_texts",
+    "regression_batches",
 ]

@@ -19,7 +19,7 @@ def test_inputs_by_hand(tokenizer):
 
 def test_long_texts_lose_their_end_but_keep_sep(tokenizer):
     rows = pack(tokenizer(["good dull book film a the", "good"]), tokenizer, max_length=5)
-    assert rows.to_list() == [[2, 5, 6, 7, 3], [2, 5, 3]]
+    assert rows["token_ids"].to_list() == [[2, 5, 6, 7, 3], [2, 5, 3]]
 
 
 def test_no_text_at_all_gives_no_row(tokenizer):
@@ -37,7 +37,7 @@ def bucketed(tokenizer, lengths, batch_size, seed=None, epochs=1):
     """lengths of texts -> per epoch, the batches as (rows, width, labels)."""
     texts = [" ".join(["good"] * length) for length in lengths]
     rows = tf.data.Dataset.from_tensor_slices((pack(tokenizer(texts), tokenizer, 60), np.arange(len(texts))))
-    rows = rows.map(lambda row, label: (tf.convert_to_tensor(row), label))
+    rows = rows.map(lambda row, label: (tf.nest.map_structure(tf.convert_to_tensor, row), label))
     dataset = length_bucketed(rows, tokenizer, batch_size, seed)
     return [
         [(*inputs["token_ids"].shape, labels.numpy().tolist(), inputs) for inputs, labels in dataset]
@@ -87,11 +87,45 @@ def test_without_a_seed_the_order_is_by_length(tokenizer):
 
 
 def test_width_is_rounded_up(tokenizer):
-    padded = pad(tf.ragged.constant([[2, 3], [2, 5, 6, 7, 3]], dtype=tf.int32), tokenizer, multiple_of=4)
+    padded = pad({"token_ids": tf.ragged.constant([[2, 3], [2, 5, 6, 7, 3]], dtype=tf.int32)}, tokenizer, multiple_of=4)
     assert padded["token_ids"].shape == (2, 8)
     assert padded["padding_mask"].numpy().sum(axis=1).tolist() == [2, 5]
 
 
 def test_pad_uses_the_tokenizers_padding(tokenizer):
-    padded = pad(tf.ragged.constant([[2, 3], [2, 5, 3]], dtype=tf.int32), tokenizer)
+    padded = pad({"token_ids": tf.ragged.constant([[2, 3], [2, 5, 3]], dtype=tf.int32)}, tokenizer)
     assert padded["token_ids"].numpy().tolist() == [[2, 3, tokenizer.padding_id], [2, 5, 3]]
+
+
+def test_pairs_by_hand(tokenizer):
+    inputs = model_inputs(["The good book", "dull"], tokenizer, max_length=9, second_texts=["a film", ""])
+    assert {key: value.numpy().tolist() for key, value in inputs.items()} == {
+        "token_ids": [[2, 10, 5, 7, 3, 9, 8, 3], [2, 6, 3, 3, 0, 0, 0, 0]],
+        "segment_ids": [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0, 0]],
+        "padding_mask": [[1] * 8, [1, 1, 1, 1, 0, 0, 0, 0]],
+    }
+
+
+def test_of_pairs_the_longer_is_cut_first_as_tokenizers_does(tokenizer):
+    tokenizers = pytest.importorskip("tokenizers")
+    reference = tokenizers.BertWordPieceTokenizer(dict(tokenizer.vocabulary))
+    lengths = [(i, j) for i in range(9) for j in range(9)]
+    texts = [(" ".join(["good"] * i), " ".join(["dull"] * j)) for i, j in lengths]
+    for max_length in range(5, 15):
+        reference.enable_truncation(max_length, strategy="longest_first")
+        first, second = map(list, zip(*texts, strict=True))
+        rows = pack(tokenizer(first), tokenizer, max_length, tokenizer(second))
+        expected = reference.encode_batch(texts)
+        assert rows["token_ids"].to_list() == [encoding.ids for encoding in expected], max_length
+        assert rows["segment_ids"].to_list() == [encoding.type_ids for encoding in expected], max_length
+
+
+def test_labels_and_weights_of_tokens_are_padded_with_their_row(tokenizer):
+    rows = tf.ragged.constant([[2, 5, 3], [2, 5, 5, 5, 3], [2, 3]], dtype=tf.int32)
+    examples = tf.data.Dataset.from_tensor_slices(({"token_ids": rows}, rows * 10, {"weight": rows * 0 + 1}))
+    examples = examples.map(lambda *example: tf.nest.map_structure(tf.convert_to_tensor, example))
+    (batch,) = length_bucketed(examples, tokenizer, batch_size=4, multiple_of=3)
+    inputs, labels, weights = batch
+    assert labels.numpy().tolist() == [[20, 30, 0, 0, 0, 0], [20, 50, 30, 0, 0, 0], [20, 50, 50, 50, 30, 0]]
+    np.testing.assert_array_equal(inputs["token_ids"], labels // 10)
+    np.testing.assert_array_equal(weights["weight"], inputs["padding_mask"])

@@ -1,123 +1,11 @@
-"""Labelled texts from files: what is read, what is refused, what batches come of them."""
+"""Labelled texts to batches: what is in them, and what is refused."""
 
+import numpy as np
 import pytest
 
-from keras_bert.data import LabelledTexts, classification_batches, read_labelled_texts
+from keras_bert.data import LabelledTexts, classification_batches, regression_batches
 
 PAIRS = [("a good book", "yes"), ('the "film", dull', "no"), ("very good", "yes")]
-CONTENTS = {
-    ".tsv": 'text\tlabel\na good book\tyes\nthe "film", dull\tno\nvery good\tyes\n',
-    ".csv": 'label,text\nyes,a good book\nno,"the ""film"", dull"\nyes,very good\n',
-    ".jsonl": '{"text": "a good book", "label": "yes"}\n'
-    '{"text": "the \\"film\\", dull", "label": "no", "more": 1}\n\n{"text": "very good", "label": "yes"}\n',
-}
-
-
-@pytest.fixture
-def write(tmp_path):
-    """A function: text, suffix -> the file that holds it."""
-
-    def write(content, suffix=".tsv"):
-        path = tmp_path / f"examples{suffix}"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize("suffix", CONTENTS)
-def test_three_formats_give_the_same(write, suffix):
-    examples = read_labelled_texts(write(CONTENTS[suffix], suffix))
-    assert list(examples) == PAIRS
-    assert list(examples) == PAIRS  # once more: each iteration reads anew
-    assert (len(examples), examples.labels, dict(examples.counts)) == (3, ("no", "yes"), {"yes": 2, "no": 1})
-
-
-def test_lines_may_end_as_on_windows_and_begin_with_a_mark(write):
-    assert list(read_labelled_texts(write(b"\xef\xbb\xbftext\tlabel\r\ngood\tyes\r\n"))) == [("good", "yes")]
-
-
-def test_a_csv_cell_may_be_long(write):
-    ((text, _),) = read_labelled_texts(write(f"text,label\n{'good ' * 40_000},yes\n", ".csv"))
-    assert len(text) == 200_000
-
-
-def test_what_can_be_read_only_once_is_refused():
-    with pytest.raises(ValueError, match="Pass a list"):
-        LabelledTexts(pair for pair in PAIRS)
-
-
-def test_an_ending_in_capitals_is_known(write):
-    assert len(read_labelled_texts(write(CONTENTS[".tsv"], ".TSV"))) == 3
-
-
-def test_labels_that_are_no_finite_numbers_are_words():
-    assert LabelledTexts([("a", label) for label in ("nan", "10", "inf", "9")]).labels == ("9", "10", "inf", "nan")
-
-
-def test_a_quoted_csv_cell_may_hold_a_line_break(write):
-    assert list(read_labelled_texts(write('text,label\n"good\nbook",yes\n', ".csv"))) == [("good\nbook", "yes")]
-
-
-def test_columns_are_chosen_by_name(write):
-    path = write("id\tsentence\tgold\n1\tgood\t0\n2\tdull\t10\n3\tbook\t9\n")
-    examples = read_labelled_texts(path, text_column="sentence", label_column="gold")
-    assert examples.labels == ("0", "9", "10")  # numbers by value
-
-
-def test_numbers_are_labels_too(write):
-    path = write('{"text": "good", "label": 1}\n{"text": "dull", "label": 0}\n', ".jsonl")
-    assert read_labelled_texts(path).labels == ("0", "1")
-
-
-@pytest.mark.parametrize(
-    ("content", "suffix", "message"),
-    [
-        ("text\tlabel\n", ".tsv", "no example"),
-        ("", ".tsv", "no column 'text'.*nothing"),
-        ("sentence\tlabel\ngood\tyes\n", ".tsv", "no column 'text'.*'sentence', 'label'"),
-        ("text\tlabel\ngood\tyes\ndull\n", ".tsv", "Line 3 .*has 1 cells, but the header has 2"),
-        ("text\tlabel\ngood\t\n", ".tsv", "Line 2 .*has no label"),
-        ('text,label\n"good,yes\n', ".csv", "isn't CSV"),
-        ('{"text": "good"}\n', ".jsonl", "Line 1 .*the key 'label'"),
-        ('{"text": 3, "label": "a"}\n', ".jsonl", "Line 1 .*must be a string"),
-        ('{"text": "good", "label": null}\n', ".jsonl", "Line 1 .*has no label"),
-        ("good yes\n", ".jsonl", "Line 1 .*isn't JSON"),
-        (b"text\tlabel\ncaf\xe9\tyes\n", ".tsv", "isn't UTF-8"),
-    ],
-)
-def test_a_broken_file_is_refused_by_name_and_line(write, content, suffix, message):
-    path = write(content, suffix)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_labelled_texts(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_missing_file_is_refused_with_what_is_there(tmp_path, write):
-    write("text\tlabel\n")
-    with pytest.raises(ValueError, match=r"There is no file .*holds examples.tsv"):
-        read_labelled_texts(tmp_path / "example.tsv")
-    with pytest.raises(ValueError, match="doesn't exist either"):
-        read_labelled_texts(tmp_path / "nowhere" / "example.tsv")
-
-
-def test_another_format_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in .tsv, .csv, .jsonl. Received: .*xlsx"):
-        read_labelled_texts(tmp_path / "table.xlsx")
-
-
-def test_pairs_in_memory_are_checked():
-    with pytest.raises(ValueError, match=r"number 2: \('dull', 0\)"):
-        LabelledTexts([("good", "yes"), ("dull", 0)])
-
-
-def test_a_sample_is_random_and_repeatable():
-    examples = LabelledTexts([(str(i), str(i % 2)) for i in range(100)])
-    sample = examples.sample(10, seed=3)
-    assert len(sample) == 10
-    assert list(sample) == list(examples.sample(10, seed=3)) != list(examples.sample(10, seed=4))
-    assert [text for text, _ in sample] != [str(i) for i in range(10)]
-    assert examples.sample(500, seed=3) is examples
 
 
 def test_batches_hold_every_example_with_its_class(tokenizer):
@@ -153,3 +41,23 @@ def test_one_class_is_refused(tokenizer):
     examples = LabelledTexts([("good", "yes"), ("book", "yes")])
     with pytest.raises(ValueError, match="at least 2 classes"):
         classification_batches(examples, tokenizer, examples.labels, batch_size=2, max_length=8)
+
+
+def test_scores_stay_with_their_pairs(tokenizer):
+    pairs = [("good " * i, "book", str(i / 2)) for i in range(1, 8)]
+    batches = regression_batches(pairs, tokenizer, batch_size=3, max_length=16, seed=1)
+    assert len(batches) == 3
+    for inputs, scores in batches:
+        assert scores.shape[1:] == (1,)
+        first = (inputs["padding_mask"].numpy() * (1 - inputs["segment_ids"].numpy())).sum(axis=1) - 2
+        np.testing.assert_array_equal(scores[:, 0], first / 2)
+
+
+def test_labels_that_are_no_numbers_are_refused(tokenizer):
+    with pytest.raises(ValueError, match="must be a number"):
+        regression_batches(PAIRS, tokenizer, batch_size=2, max_length=8)
+
+
+def test_pairs_need_room_for_both(tokenizer):
+    with pytest.raises(ValueError, match=r"at least 5.*Received: max_length=4"):
+        classification_batches([("a", "b", "1"), ("a", "c", "2")], tokenizer, ["1", "2"], batch_size=2, max_length=4)
