@@ -24,9 +24,10 @@ from keras_bert.models import (
 from keras_bert.optimization import LAMB, AdamW, WarmupPolynomialDecay
 
 if TYPE_CHECKING:
-    from keras_bert import callbacks, checkpoints, data, decoding, export, prediction, resume, text
+    from keras_bert import callbacks, checkpoints, data, decoding, export, features, prediction, resume, text
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
+    from keras_bert.features import embed
     from keras_bert.prediction import predict_in_batches, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
 
@@ -39,6 +40,7 @@ _LAZY = {
     "data": "keras_bert.data",
     "decoding": "keras_bert.decoding",
     "export": "keras_bert.export",
+    "features": "keras_bert.features",
     "prediction": "keras_bert.prediction",
     "resume": "keras_bert.resume",
     "text": "keras_bert.text",
@@ -46,6 +48,7 @@ _LAZY = {
     "train_vocabulary": "keras_bert.text",
     "load_pretrained": "keras_bert.checkpoints",
     "save_pretrained": "keras_bert.checkpoints",
+    "embed": "keras_bert.features",
     "export_saved_model": "keras_bert.export",
     "predict_in_batches": "keras_bert.prediction",
     "predictor": "keras_bert.prediction",
@@ -67,8 +70,10 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "config_of",
     "data",
     "decoding",
+    "embed",
     "export",
     "export_saved_model",
+    "features",
     "labels_of",
     "layers",
     "load_pretrained",

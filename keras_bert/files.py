@@ -46,6 +46,28 @@ def check_writable(directory, layouts=(), overwrite=False):
         )
 
 
+def check_outputs(**directories):
+    """Checks, before any work, that several output directories can be written, and that none is in another.
+
+    Args:
+        **directories: Where each output is to stand, by name; None: it isn't wanted.
+
+    Raises:
+        ValueError: As in `check_writable`, or if one directory is, or is in, another.
+
+    Example:
+    >>> check_outputs(output=tempfile.mkdtemp(), export=None)
+    """
+    resolved = {name: _resolved(directory) for name, directory in directories.items() if directory is not None}
+    for name, directory in resolved.items():
+        check_writable(directory)
+        for other, place in resolved.items():
+            if other != name and directory.is_relative_to(place):
+                raise ValueError(
+                    f"`{name}` and `{other}` must be outside of each other. Received: {directory}, {place}."
+                )
+
+
 @contextlib.contextmanager
 def written_beside(directory, layouts=(), overwrite=False):
     """Gives a new directory to write in, and renames it to `directory` when the block has ended without an error.

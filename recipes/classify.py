@@ -26,7 +26,7 @@ import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import check_labels, classification_batches, read_labelled_texts
-from keras_bert.files import check_writable
+from keras_bert.files import check_outputs
 
 SAMPLES = Path(__file__).parent / "samples" / "classify"
 
@@ -81,12 +81,7 @@ class Config:
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
     # All that can be wrong is looked at before anything takes time.
-    for directory in filter(None, (config.output, config.export)):
-        check_writable(directory)
-    if config.output and config.export:
-        output, export = config.output.resolve(), config.export.resolve()
-        if output.is_relative_to(export) or export.is_relative_to(output):
-            raise ValueError(f"`output` and `export` must be outside of each other. Received: {output} and {export}.")
+    check_outputs(output=config.output, export=config.export)
     if (config.train is None) != (config.valid is None):
         raise ValueError(
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
