@@ -1,16 +1,26 @@
 """From labelled examples, or plain text, to batches, in tf.data."""
 
+from keras_bert.data.answers import answering_batches
+from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, read_tagged
 from keras_bert.data.documents import corpus_files
 from keras_bert.data.examples import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
 from keras_bert.data.pretraining import PretrainingBatches
+from keras_bert.data.squad import Question, Questions, read_squad
+from keras_bert.data.tagging import tagging_batches
 from keras_bert.data.tasks import classification_batches, regression_batches
 
 __all__ = [
     "LabelledTexts",
     "PretrainingBatches",
+    "Question",
+    "Questions",
+    "TaggedSentence",
+    "TaggedSentences",
+    "answering_batches",
     "check_labels",
     "check_scores",
+    "check_tags",
     "classification_batches",
     "corpus_files",
     "length_bucketed",
@@ -18,5 +28,8 @@ __all__ = [
     "pack",
     "pad",
     "read_labelled_texts",
+    "read_squad",
+    "read_tagged",
     "regression_batches",
+    "tagging_batches",
 ]

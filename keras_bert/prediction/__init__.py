@@ -4,30 +4,46 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size, task_of
-from keras_bert.checks import check_names, check_positive_integer
-from keras_bert.models import check_length_of, config_of, labels_of
-from keras_bert.prediction import texts
+from keras_bert.checks import check_positive_integer
+from keras_bert.models import check_length_of, config_of
+from keras_bert.prediction import answers, tags, texts
+from keras_bert.prediction.tags import unit_tagger
 
-__all__ = ["predict_in_batches", "predictor"]
+__all__ = ["predict_in_batches", "predictor", "unit_tagger"]
 
 
 def predictor(model, tokenizer, max_length=None, **options):
     """Makes one function of tokenizer, model and decoding.
 
     Args:
-        model: A model from `text_classifier` or `text_regressor`.
+        model: A model from `text_classifier`, `text_regressor`, `token_classifier` or `span_predictor`.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         max_length: The most tokens of a row, [CLS] and [SEP] included. None: the model's `max_sequence_length`.
         **options: Of text classifiers, `labels`: the classes' names in the order of the logits; by default the model's
             own, or else their numbers. Of text regressors, `score_range`: a pair of numbers that no score is to be
             outside of. Of both, `stride`: longer texts run in windows that share so many tokens, and their logits are
             averaged; by default they lose their end. And `pairs`: if True, the model is for pairs of texts.
+            Of span predictors, `stride` and `max_question_length`, as in `answering_batches`; `max_answer_length`, the
+            most tokens of an answer (30); `num_answers`, how many answers to give (5); `null_threshold`, a number: the
+            answer is none where `null_difference` is greater (by default there is one always).
+            Of token classifiers, `labels`: the tags in the order of the logits, as above; `stride`: longer texts run in
+            windows that share so many tokens, by default a quarter of `max_length`, and each word is answered where it
+            has most context; `unit`: what has a tag, a "word" (words and punctuation marks, as BERT parts them) or,
+            for models trained on characters, whose entities end within words, a "piece" of a word.
 
     Returns:
         A `tf.function` of strings [B], by name or by position, that gives a dict.
 
         - text classifiers: `text` (and `second_text`) to `label`, string [B], and `probabilities`, float32 [B, C];
-        - text regressors: `text` (and `second_text`) to `score`, float32 [B].
+        - text regressors: `text` (and `second_text`) to `score`, float32 [B];
+        - span predictors: `question` and `context` to `answer`, string [B], with `start` and `end`, its place in the
+          context in characters, int32 [B] ("", -1 and -1: no answer); its `score`, the sum of its two logits, and its
+          `probability` among those given, float32 [B]; the N best `answers` [B, N] with `starts`, `ends` and
+          `probabilities`; and `null_difference`, float32 [B]: no answer's score less the best answer's;
+        - token classifiers: `text` to `word`, string [B, U], its `start` and `end`, in characters, int32 [B, U], its
+          `tag`, string [B, U], and `probability`, float32 [B, U]; where tags mark entities (O, B-PERSON, I-PERSON ...)
+          also to `entity` and `entity_type`, string [B, E], with `entity_start` and `entity_end`, int32 [B, E]. Texts
+          with fewer words or entities than others are filled up with "", -1 and 0.
 
     Raises:
         ValueError: If the model has no such task, the tokenizer has another vocabulary size, or an option doesn't fit.
@@ -85,17 +101,20 @@ def predict_in_batches(predict, *columns, batch_size=32):
 
 
 def _classify(model, tokenizer, labels=None, **options):
-    """The classifier's own names for its classes, or their numbers, unless others are given."""
-    num_classes = model.output.shape[-1]
-    if labels is None:
-        labels = labels_of(model) or [str(number) for number in range(num_classes)]
-    labels = check_names("labels", labels, "num_classes", num_classes)
-    return texts.classify(model, tokenizer, labels, **options)
+    return texts.classify(model, tokenizer, tags.class_names(model, labels), **options)
 
 
 def _score(model, tokenizer, score_range=None, **options):
     return texts.score(model, tokenizer, score_range, **options)
 
 
+def _answer(model, tokenizer, **options):
+    return answers.answer(model, tokenizer, **options)
+
+
+def _tag(model, tokenizer, **options):
+    return tags.tag(model, tokenizer, **options)
+
+
 # Task -> model, tokenizer, options -> a function of strings, its inputs' names.
-_TASKS = {"text_classifier": _classify, "text_regressor": _score}
+_TASKS = {"text_classifier": _classify, "text_regressor": _score, "span_predictor": _answer, "token_classifier": _tag}

@@ -1,0 +1,207 @@
+"""Strings in, a tag for each word out, and the entities that the tags mark.
+
+Legend of the shapes: B texts, U units (words, or characters), N tokens of all texts, S windows, T tokens, C tags.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_bert.checkpoints.weights import check_vocabulary_size
+from keras_bert.checks import check_names, check_positive_integer
+from keras_bert.data.packing import check_max_length, joined, pad
+from keras_bert.data.tagging import tokens_of_units
+from keras_bert.data.windows import check_stride, most_context, window_positions, window_spans
+from keras_bert.decoding import fill_tags, is_bio, join_entities, repair_tags
+from keras_bert.models import check_length_of, config_of, labels_of
+
+_WHITE_SPACE = r"[\s\p{Z}]+"
+
+
+def tag(model, tokenizer, max_length, labels=None, stride=None, unit="word"):
+    """token_classifier, WordPieceTokenizer, `predictor`'s options -> function of strings, names of its inputs."""
+    labels = class_names(model, labels)
+    if unit not in ("word", "piece"):
+        raise ValueError(
+            f'`unit` must be "word", or "piece" for models trained on characters. Received: unit={unit!r}.'
+        )
+    answers_of_tokens = _answers_of_tokens(model, tokenizer, labels, max_length, stride)
+    goes_on = tf.constant([token.startswith("##") for token in tokenizer.vocabulary])
+
+    def answer(text):
+        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
+        tags, probabilities = answers_of_tokens(ids)
+        rows = ids.value_rowids()
+        # Several tokens may come from one character; the first of them answers.
+        begins = _changes(rows) | (token_starts.values != _before(token_starts.values))
+        if unit == "word":
+            begins &= _changes(rows) | ~tf.gather(goes_on, ids.values)
+        number = tf.cumsum(tf.cast(begins, tf.int64)) - 1
+        units = tf.RaggedTensor.from_value_rowids(tf.where(begins)[:, 0], tf.boolean_mask(rows, begins), ids.nrows())
+        starts = units.with_values(tf.gather(token_starts.values, units.values))
+        ends = units.with_values(tf.math.segment_max(token_ends.values, number))
+        tags = tf.gather(tags, units.values)
+        tags = units.with_values(repair_tags(tags, units.value_rowids()) if is_bio(labels) else tags)
+        codepoints = tf.strings.unicode_decode(text, "UTF-8")  # what isn't UTF-8 becomes U+FFFD, as in the tokenizer
+        answers = {
+            "word": substrings(codepoints, starts, ends),
+            "start": starts,
+            "end": ends,
+            "tag": tags,
+            "probability": units.with_values(tf.gather(probabilities, units.values)),
+        }
+        if is_bio(labels):
+            entities = join_entities(tags, starts, ends)
+            answers["entity"] = substrings(codepoints, entities["entity_start"], entities["entity_end"])
+            answers |= entities
+        padding = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
+        return {key: values.to_tensor(padding[values.dtype]) for key, values in answers.items()}
+
+    return answer, ("text",)
+
+
+def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, labels=None, batch_size=32):
+    """Makes a function that tags sentences whose units are known: a tag for each, none dropped.
+
+    A unit has the tag of the first token that begins in it. If none does, it goes on with the tag of the token that
+    covers it, as in words of which one character each is tagged but which are one token. Of what no token covers,
+    white space within an entity belongs to it, and the rest, characters that vanish in normalization among them, has
+    the tag `fallback`. An I- tag that continues nothing of its type becomes B-.
+
+    Args:
+        model: A model from `token_classifier`, which may be trained on afterwards.
+        tokenizer: The `WordPieceTokenizer` that it is trained with.
+        max_length: The most tokens of a row, [CLS] and [SEP] included; longer sentences run in windows, each unit
+            answered where it has most context. None: the model's `max_sequence_length`.
+        stride: The tokens that two windows share. None: a quarter of `max_length`.
+        fallback: A tag. None: O if the model has that tag, or else its first.
+        labels: The tags in the order of the logits. None: the model's own.
+        batch_size: Number of sentences that run at a time.
+
+    Returns:
+        A function: sentences, as a `TaggedSentences` gives them (their tags aren't looked at) -> for each, the list
+        of its tags, strings.
+
+    Raises:
+        ValueError: If an argument is out of its range or doesn't fit the model.
+
+    Example:
+    >>> from keras_bert.data import TaggedSentences
+    >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=6)
+    >>> model = keras_bert.token_classifier(keras_bert.backbone(config), 3, labels=["O", "B-PER", "I-PER"])
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ann"])
+    >>> tags = unit_tagger(model, tokenizer, max_length=16)(TaggedSentences([(["Ann", "\u200b", "left"], ["O"] * 3)]))
+    >>> len(tags[0]), tags[0][1]
+    (3, 'O')
+    """
+    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
+    check_positive_integer("batch_size", batch_size)
+    labels = class_names(model, labels)
+    fallback = fallback or ("O" if "O" in labels else labels[0])
+    if fallback not in labels:
+        raise ValueError(f"`fallback` must be one of the model's tags, {', '.join(labels)}. Received: {fallback!r}.")
+    answers_of_tokens = _answers_of_tokens(model, tokenizer, labels, check_length_of(model, max_length), stride)
+    spans = tf.RaggedTensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string), spans, spans], autograph=False)
+    def tags_of_units(text, starts, ends):
+        """strings [B], units' first codepoints and ends, ragged [B, (U)] -> strings [sum of U]."""
+        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
+        tags = tf.concat([answers_of_tokens(ids)[0], [""]], 0)  # [N + 1]
+        first, covering = tokens_of_units(text, starts, ends, token_starts, token_ends)
+        nothing = tf.size(ids.values, tf.int64)
+        own = tf.gather(tags, tf.where(first >= 0, first, nothing))
+        covered = tf.gather(tags, tf.where(covering >= 0, covering, nothing))
+        if is_bio(labels):
+            covered = tf.strings.regex_replace(covered, "^B-", "I-")
+        tags = tf.where(first >= 0, own, covered)
+        words = substrings(tf.strings.unicode_decode(text, "UTF-8"), starts, ends).values
+        is_space = tf.strings.regex_full_match(words, _WHITE_SPACE)
+        rows = starts.value_rowids()
+        tags = fill_tags(tags, (first >= 0) | (covering >= 0), is_space, rows, fallback)
+        return repair_tags(tags, rows) if is_bio(labels) else tags
+
+    def tag_sentences(sentences):
+        sentences = list(sentences)
+        order = np.argsort([-len(sentence.text) for sentence in sentences], kind="stable")
+        answers = [None] * len(sentences)
+        for begin in range(0, len(order), batch_size):
+            chosen = order[begin : begin + batch_size]
+            batch = [sentences[i] for i in chosen]
+            lengths = [len(sentence.starts) for sentence in batch]
+            starts, ends = (
+                tf.RaggedTensor.from_row_lengths(
+                    np.array([p for s in batch for p in getattr(s, key)], "int32"), lengths
+                )
+                for key in ("starts", "ends")
+            )
+            tags = tags_of_units(tf.constant([sentence.text for sentence in batch]), starts, ends).numpy()
+            for i, last, length in zip(chosen, np.cumsum(lengths), lengths, strict=True):
+                answers[i] = [name.decode() for name in tags[last - length : last]]
+        return answers
+
+    return tag_sentences
+
+
+def class_names(model, labels=None):
+    """classifier of texts or tokens, names or None -> names of its classes: those given, its own, or numbers."""
+    num_classes = model.output.shape[-1]
+    if labels is None:
+        labels = labels_of(model) or [str(number) for number in range(num_classes)]
+    return check_names("labels", labels, "num_classes", num_classes)
+
+
+def substrings(codepoints, starts, ends):
+    """Cuts pieces out of texts.
+
+    Args:
+        codepoints: Ragged int32 [B, (characters)], as from `tf.strings.unicode_decode`.
+        starts: Ragged int32 [B, (U)]: the pieces' first codepoints.
+        ends: The same: one past their last.
+
+    Returns:
+        Ragged strings [B, (U)].
+
+    Example:
+    >>> codepoints = tf.strings.unicode_decode(["서울 시청"], "UTF-8")
+    >>> pieces = substrings(codepoints, tf.ragged.constant([[0, 3]]), tf.ragged.constant([[2, 5]]))
+    >>> [piece.decode() for piece in pieces.values.numpy()]
+    ['서울', '시청']
+    """
+    offsets = tf.gather(codepoints.row_starts(), starts.value_rowids())
+    places = tf.ragged.range(
+        offsets + tf.cast(starts.values, tf.int64), offsets + tf.cast(ends.values, tf.int64)
+    )  # [sum of U, (characters)]
+    pieces = places.with_values(tf.gather(codepoints.values, places.values))
+    return starts.with_values(tf.strings.unicode_encode(pieces, "UTF-8"))
+
+
+def _answers_of_tokens(model, tokenizer, labels, max_length, stride):
+    """model, ... -> a function: ragged ids [B, (T)] -> tags, strings [N]; their probabilities, float32 [N]."""
+    check_max_length(max_length)
+    room = max_length - 2
+    stride = max_length // 4 if stride is None else stride
+    check_stride(stride, room)
+
+    def answers(ids):
+        positions = window_positions(ids, *window_spans(ids.row_lengths(), room, stride))  # [S, (T)]
+        windows = positions.with_values(tf.gather(ids.values, positions.values))
+        logits = model(pad(joined(windows, None, tokenizer), tokenizer), training=False)  # [S, T, C]
+        window = positions.value_rowids()
+        column = tf.range(tf.size(window, tf.int64)) - tf.gather(positions.row_starts(), window) + 1  # after [CLS]
+        chosen = most_context(positions, tf.size(ids.values, tf.int64)).values
+        places = tf.boolean_mask(tf.stack([window, column], axis=1), chosen)  # [N, 2]
+        probabilities = tf.nn.softmax(tf.cast(tf.gather_nd(logits, places), tf.float32))  # [N, C]
+        best = tf.argmax(probabilities, axis=-1)
+        return tf.gather(tf.constant(labels), best), tf.reduce_max(probabilities, axis=-1)
+
+    return answers
+
+
+def _before(values):
+    """[N] -> [N]: to each the value before it; the first has none, and what stands there means nothing."""
+    return tf.concat([values[:1], values[:-1]], 0)
+
+
+def _changes(rows):
+    """ascending numbers of rows [N] -> bools [N]: whether a row begins."""
+    return tf.concat([tf.ones_like(rows[:1], tf.bool), rows[1:] != rows[:-1]], 0)
