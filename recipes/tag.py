@@ -64,7 +64,7 @@ class Config:
     output: Path | None = None
     export: Path | None = None
     limit: int | None = None
-    epochs: int = 15
+    epochs: int = 12
     batch_size: int = 16
     learning_rate: float = 1e-3
     max_length: int = 128

@@ -109,10 +109,10 @@ class TaggedSentences:
 def read_tagged(path, word_column=None, tag_column=None):
     """Reads a CoNLL or CoNLL-U file.
 
-    Lines have cells between tabs, or between spaces if the first line that doesn't begin with "#" has no tab. Sentences
-    end at lines with nothing but white space. `-DOCSTART-` lines and comments are left out: lines that begin with "#"
-    and have no tab, nor as many cells as that first line. Of CoNLL-U, ranges of words written together (1-2) and words
-    that aren't written (1.1) are left out too.
+    Lines have cells between tabs, or between spaces if the first line with a word has no tab. Sentences end at lines
+    with nothing but white space. `-DOCSTART-` lines and comments are left out: lines that begin with "#" and have no
+    tab, nor as many cells as the first line that begins with something else. Of CoNLL-U, ranges of words written
+    together (1-2) and words that aren't written (1.1) are left out too.
 
     Args:
         path: A file in UTF-8. One whose name ends in .conllu is CoNLL-U.
@@ -225,7 +225,8 @@ def _checked(row, number, name):
 
 def _sentences(lines, path, universal, word_column, tag_column):
     """lines of a file, its path, whether it is CoNLL-U, columns -> (words, tags) of each sentence."""
-    first = next(((i, line) for i, line in enumerate(lines, 1) if line.strip() and line[0] != "#"), None)
+    full = ((i, line) for i, line in enumerate(lines, 1) if line.strip())
+    first = next(((i, line) for i, line in full if not line.startswith(("#", "-DOCSTART-"))), None)
     if first is None:
         return
     separator = "\t" if universal or "\t" in first[1] else None
