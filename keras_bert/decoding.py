@@ -99,7 +99,7 @@ def decode_spans(start_logits, end_logits, places, questions, num_questions, max
         rows = tf.RaggedTensor.from_value_rowids(
             tf.gather(values, best), tf.gather(question, best), tf.cast(num_questions, tf.int64), validate=False
         )
-        return rows[:, :num_answers].to_tensor(filling, [None, num_answers])
+        return rows[:, :num_answers].to_tensor(filling, shape=[None, num_answers])
 
     return {
         "scores": by_question(scores, never),

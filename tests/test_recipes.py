@@ -14,6 +14,7 @@ import keras_bert
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "recipes" / "samples" / "classify"
+ANSWERS = ROOT / "recipes" / "samples" / "answer"
 KEYS = {
     "train_loss", "valid_loss", "valid_accuracy", "train_examples_per_s", "real_tokens_per_s", "padding", "steps",
     "seconds", "output",
@@ -130,3 +131,109 @@ def test_classify_never_writes_over_something(classify, reviews, option):
     with pytest.raises(ValueError, match=r"train.tsv"):
         classify.main(config(classify, reviews, **{option: reviews}))
     assert (reviews / "train.tsv").exists()
+
+
+@pytest.fixture(scope="module")
+def answer():
+    spec = importlib.util.spec_from_file_location("answer", ROOT / "recipes" / "answer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def riddles(tmp_path):
+    """Files of questions that are learned in seconds: the first word asks for a digit or for a letter."""
+    for name, count in (("train", 96), ("valid", 12), ("test", 12)):
+        paragraphs = []
+        for i in range(count):
+            digit, letter = str(i % 7), "uvwxyz"[i % 6]
+            first, second = (digit, letter) if i % 4 < 2 else (letter, digit)
+            context, text = f"it is {first} or {second}", digit if i % 2 else letter
+            gold = [{"text": text, "answer_start": context.rindex(text)}]
+            row = {"id": f"{name}{i}", "question": "number?" if i % 2 else "letter?", "answers": gold}
+            paragraphs.append({"context": context, "qas": [row]})
+        data = {"version": "1.1", "data": [{"title": "riddles", "paragraphs": paragraphs}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    return tmp_path
+
+
+def answering(answer, folder, **options):
+    files = {"train": folder / "train.json", "valid": folder / "valid.json"}
+    sizes = {"epochs": 1, "max_length": 24, "max_question_length": 6, "stride": 3}
+    return answer.Config(**{**files, **sizes, **options})
+
+
+def test_what_answer_writes_is_used_again(answer, riddles):
+    outputs = {name: riddles / name for name in ("output", "export", "predictions")}
+    first = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs, test=riddles / "test.json"))
+    assert set(first) == {
+        "train_loss", "valid_exact_match", "valid_f1", "test_exact_match", "test_f1", "train_examples_per_s",
+        "real_tokens_per_s", "padding", "steps", "seconds", "output",
+    }  # fmt: skip
+    assert first["test_exact_match"] == first["valid_exact_match"] == 100.0  # 50 by chance, once it knows where to look
+    predictions = json.loads((riddles / "predictions" / "predictions.json").read_text())
+    assert (predictions["test0"], predictions["test1"], len(predictions)) == ("u", "1", 12)
+    serve = tf.saved_model.load(riddles / "export").signatures["serving_default"]
+    answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", ""]))
+    assert answered["answer"].numpy().tolist() == [b"w", b""]
+    assert (answered["start"].numpy().tolist(), answered["end"].numpy().tolist()) == ([11, -1], [12, -1])
+    again = answer.main(answering(answer, riddles, pretrained=str(riddles / "output"), limit=8, learning_rate=1e-6))
+    assert (again["steps"], again["valid_exact_match"]) == (1, 100.0)
+
+
+def test_answer_finds_the_threshold_of_no_answer_on_valid(answer, riddles):
+    for name in ("train", "valid"):
+        data = json.loads((riddles / f"{name}.json").read_text())
+        for i, paragraph in enumerate(data["data"][0]["paragraphs"]):
+            if i % 3 == 0:
+                paragraph["context"] = "it is or"
+                paragraph["qas"][0] |= {"answers": [], "is_impossible": True}
+        (riddles / f"{name}.json").write_text(json.dumps(data))
+    outputs = {name: riddles / name for name in ("export", "predictions")}
+    metrics = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs))
+    assert metrics["valid_f1"] > 90  # 33 by no answer at all
+    odds = json.loads((riddles / "predictions" / "null_odds.json").read_text())
+    predictions = json.loads((riddles / "predictions" / "predictions.json").read_text())
+    is_null = {name for name in odds if odds[name] > metrics["null_threshold"]}
+    assert is_null == {name for name in odds if not predictions[name]}
+    serve = tf.saved_model.load(riddles / "export").signatures["serving_default"]
+    answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", "it is or"]))
+    assert answered["answer"].numpy().tolist() == [b"w", b""]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": "missing.json"}, "There is no file"),
+        ({"valid": None}, "Give both"),
+        ({"stride": 20}, r"less than the 15 tokens.*stride=20"),
+        ({"max_question_length": 21}, "at least 25"),
+        ({"max_length": 1000}, "max_sequence_length=512"),
+        ({"num_answers": 0}, "num_answers"),
+        ({"max_answer_length": -1}, "max_answer_length"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"output": Path("a"), "predictions": Path("a/b")}, "outside of"),
+    ],
+)
+def test_answer_refuses_options(answer, riddles, options, message):
+    if options.get("train"):
+        options = {"train": riddles / options["train"]}
+    with pytest.raises(ValueError, match=message):
+        answer.main(answering(answer, riddles, **options))
+
+
+def test_answer_refuses_what_its_metric_cannot_score(answer, riddles):
+    data = json.loads((riddles / "valid.json").read_text())
+    data["data"][0]["paragraphs"][0]["qas"][0] |= {"answers": [], "is_impossible": True}
+    (riddles / "valid.json").write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=r"valid\.json has questions without an answer"):
+        answer.main(answering(answer, riddles, metric="squad"))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_answer_learns_from_its_samples(answer, language):
+    files = {name: ANSWERS / f"{language}_{name}.json" for name in ("train", "valid")}
+    metrics = answer.main(answer.Config(**files, epochs=8))
+    assert metrics["valid_exact_match"] > 30  # a paragraph has four such places
+    assert metrics["valid_f1"] > metrics["valid_exact_match"]

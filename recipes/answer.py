@@ -1,0 +1,207 @@
+"""Question answering: a question and a paragraph in, the part of the paragraph that answers it out.
+
+    python recipes/answer.py                                                English questions, from random weights
+    python recipes/answer.py --train recipes/samples/answer/ko_train.json \
+                             --valid recipes/samples/answer/ko_valid.json        the same in Korean
+    python recipes/answer.py --train train-v1.1.json --valid valid.json --test dev-v1.1.json \
+                             --pretrained DIR-OR-HUB-ID --output answerer --export served --predictions scored
+
+HEADER
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+
+import keras_bert
+from keras_bert.answer_metrics import best_null_threshold, score_answers
+from keras_bert.callbacks import KeepBest, Throughput
+from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.data import answering_batches, read_squad
+from keras_bert.files import check_outputs, write_text, written_beside
+
+SAMPLES = Path(__file__).parent / "samples" / "answer"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Fine-tunes BERT to find answers in paragraphs.
+
+    Args:
+        train: Questions to train on: a JSON file in SQuAD's format. Without it and `valid`: the English samples.
+        valid: Questions to choose the best epoch by, and for v2.0 the threshold of no answer.
+        test: Questions to report on in the end.
+        metric: Whose official script gives the scores: SQuAD v1.1's, v2.0's or KorQuAD's. By default as `valid` is.
+        pretrained: Checkpoint to start from: a directory or a hub id. Without one, a tiny BERT with random weights and
+            a vocabulary trained on the training questions and paragraphs.
+        output: Directory for the best model, in Hugging Face's layout.
+        export: Directory for a SavedModel that takes strings.
+        predictions: Directory for predictions.json, and for v2.0 null_odds.json, which the official scripts take: the
+            answers to `test`, or else to `valid`.
+        limit: Train on a random sample of this size.
+        epochs: Passes over the training questions.
+        batch_size: Rows, that is windows of paragraphs, in a batch.
+        learning_rate: The highest rate, after the warm-up.
+        max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
+        stride: The tokens that two windows share.
+        max_question_length: The most tokens of a question; what is longer loses its end.
+        max_answer_length: The most tokens of an answer.
+        num_answers: How many answers the SavedModel gives to a question.
+        precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        seed: Of weights, shuffling and dropout.
+    """
+
+    train: Path | None = None
+    valid: Path | None = None
+    test: Path | None = None
+    metric: Literal["squad", "squad2", "korquad"] | None = None
+    pretrained: str | None = None
+    output: Path | None = None
+    export: Path | None = None
+    predictions: Path | None = None
+    limit: int | None = None
+    epochs: int = 12
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    max_length: int = 384
+    stride: int = 128
+    max_question_length: int = 64
+    max_answer_length: int = 30
+    num_answers: int = 5
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "max_length", "max_question_length", "max_answer_length", "num_answers"):
+            check_positive_integer(name, getattr(self, name))
+        if self.limit is not None:
+            check_positive_integer("limit", self.limit)
+        check_positive_number("learning_rate", self.learning_rate)
+
+
+def main(config):
+    """Trains, evaluates and saves: Config -> dict of metrics."""
+    # All that can be wrong is looked at before anything takes time.
+    check_outputs(output=config.output, export=config.export, predictions=config.predictions)
+    if (config.train is None) != (config.valid is None):
+        raise ValueError(
+            f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
+            f"valid={config.valid}. A tenth of the training articles, held out of them, will do as valid."
+        )
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+
+    train = read_squad(config.train or SAMPLES / "en_train.json")
+    valid = read_squad(config.valid or SAMPLES / "en_valid.json")
+    test = config.test and read_squad(config.test)
+    metric = config.metric or metric_of(valid)
+    for questions in filter(None, (valid, test)):
+        if questions.has_impossible and metric != "squad2":
+            raise ValueError(f"{questions.name} has questions without an answer. Choose metric squad2.")
+    if config.limit is not None:
+        train = train.sample(config.limit, config.seed)
+    train.for_training()
+
+    if config.pretrained is not None:
+        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="span_predictor")
+    else:
+        texts = {text for question in train for text in (question.question, question.context)}
+        # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
+        vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
+        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
+        model = keras_bert.span_predictor(keras_bert.backbone(size))
+    lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
+    decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}
+    predict = keras_bert.predictor(model, tokenizer, **lengths, **decoding)
+    batches = answering_batches(train, tokenizer, config.batch_size, **lengths, seed=config.seed)
+
+    steps = config.epochs * len(batches)
+    schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
+    model.compile(
+        optimizer=keras_bert.AdamW(schedule),
+        loss={name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in model.output},
+        loss_weights={name: 0.5 for name in model.output},
+    )
+
+    def evaluate(epoch, logs):
+        """number of the epoch, Keras's logs -> None; puts the scores on `valid` into the logs."""
+        texts, null_differences = answers_to(valid, predict, config.batch_size)
+        if metric == "squad2":
+            logs["null_threshold"] = best_null_threshold(texts, null_differences, right_answers(valid))
+        texts = with_nulls(texts, null_differences, logs.get("null_threshold"))
+        scores = score_answers(texts, right_answers(valid), metric)
+        logs |= {f"val_{name}": score for name, score in scores.items()}
+
+    throughput = Throughput()
+    keep_best = KeepBest("val_f1", tokenizer, config.output)
+    model.fit(
+        throughput.count(batches),
+        epochs=config.epochs,
+        shuffle=False,  # the pipeline shuffles
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[throughput, keras.callbacks.LambdaCallback(on_epoch_end=evaluate), keep_best],
+    )
+
+    metrics = {"train_loss": keep_best.logs["loss"]}
+    metrics |= {f"valid_{name}": keep_best.logs[f"val_{name}"] for name in ("exact_match", "f1")}
+    threshold = keep_best.logs.get("null_threshold")
+    if metric == "squad2":
+        metrics["null_threshold"] = threshold
+    if test or config.predictions:
+        texts, null_differences = answers_to(test or valid, predict, config.batch_size)
+        texts = with_nulls(texts, null_differences, threshold)
+        if test:
+            scores = score_answers(texts, right_answers(test), metric)
+            metrics |= {f"test_{name}": score for name, score in scores.items()}
+        if config.predictions:
+            with written_beside(config.predictions) as beside:
+                write_text(json.dumps(texts, ensure_ascii=False, indent=1), beside / "predictions.json")
+                if metric == "squad2":
+                    write_text(json.dumps(null_differences, indent=1), beside / "null_odds.json")
+    if config.export is not None:
+        keras_bert.export_saved_model(model, tokenizer, config.export, **lengths, **decoding, null_threshold=threshold)
+    return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
+
+
+def metric_of(questions):
+    """Questions -> whose official script is for such a file."""
+    if questions.version.startswith("KorQuAD"):
+        return "korquad"
+    return "squad2" if questions.has_impossible else "squad"
+
+
+def answers_to(questions, predict, batch_size):
+    """Questions, predictor, ... -> id: the best answer, and id: score of no answer less that answer's; two dicts."""
+    columns = [row.question for row in questions], [row.context for row in questions]
+    found = keras_bert.predict_in_batches(predict, *columns, batch_size=batch_size)
+    texts = {row.id: answer["answer"].decode() for row, answer in zip(questions, found, strict=True)}
+    return texts, {row.id: float(answer["null_difference"]) for row, answer in zip(questions, found, strict=True)}
+
+
+def with_nulls(texts, null_differences, threshold):
+    """what `answers_to` gives, a number or None -> the answers, "" where the difference is over the threshold."""
+    if threshold is None:
+        return texts
+    return {name: "" if null_differences[name] > threshold else text for name, text in texts.items()}
+
+
+def right_answers(questions):
+    """Questions -> id: list of texts."""
+    return {row.id: [text for text, _ in row.answers] for row in questions}
+
+
+if __name__ == "__main__":
+    import tyro
+
+    try:
+        print(json.dumps(main(tyro.cli(Config))))
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
