@@ -103,8 +103,9 @@ def score_answers(predictions, answers, rules="squad"):
 def best_null_threshold(predictions, null_differences, answers):
     """Finds from which difference on it is best to give no answer, by F1 with SQuAD v2.0's rules.
 
-    The official script does the same search. It differs where no threshold is better than to answer nothing at all: it
-    says 0.0 then, here the threshold is below all differences. And here equal differences stay on one side.
+    The official script does the same search. The two differ in three corners: where nothing is better than to answer
+    nothing, that script says 0.0, and here the threshold is below all differences; equal differences are never parted
+    here; and a prediction without a word, such as "the", counts here as the score counts it, as no answer.
 
     Args:
         predictions: Question's id -> the best answer there is: a dict of strings.

@@ -6,7 +6,8 @@
     python recipes/answer.py --train train-v1.1.json --valid valid.json --test dev-v1.1.json \
                              --pretrained DIR-OR-HUB-ID --output answerer --export served --predictions scored
 
-HEADER
+Expect, without options: valid_exact_match 49 and valid_f1 60 (49 to 57 and 60 to 67 over seeds 0, 1, 2), in Korean 56
+and 74 (56 to 58, 74 to 77); in a paragraph of the samples four places look like answers. A minute of processor time.
 """
 
 import dataclasses
@@ -116,6 +117,7 @@ def main(config):
         # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
         vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
         tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+        # Wide enough, for so narrow a model, that tokens of the question find those of the paragraph from the start.
         size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
         model = keras_bert.span_predictor(keras_bert.backbone(size))
     lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
