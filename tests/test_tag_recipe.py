@@ -1,0 +1,113 @@
+"""The tagging recipe: it learns words and characters, scores every unit, serves strings, and refuses bad input."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+import keras_bert
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "recipes" / "samples" / "tag"
+COSTS = {"train_loss", "train_examples_per_s", "real_tokens_per_s", "padding", "steps", "seconds", "output"}
+SCORES = {"valid_accuracy", "valid_entity_f1", "valid_precision", "valid_recall"}
+
+
+@pytest.fixture(scope="module")
+def tag():
+    spec = importlib.util.spec_from_file_location("tag", ROOT / "recipes" / "tag.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Files that are learned in seconds: whoever isn't a cat is a person."""
+    for name, count in (("train", 40), ("valid", 10), ("test", 10)):
+        sentences = []
+        for i in range(count):
+            name_tags = f"{'ann' if i % 2 else 'bob'}\tI-PER\nlee\tI-PER\n" if i % 3 else "cat\tO\n"
+            sentences.append(f"the\tO\n{name_tags}saw\tO\n\u200b\tO\n{i}\tO\n")
+        (tmp_path / f"{name}.conll").write_text("\n".join(sentences))
+    return tmp_path
+
+
+def config(tag, folder, **options):
+    fields = {"train": folder / "train.conll", "valid": folder / "valid.conll", "epochs": 1, "max_length": 16}
+    return tag.Config(**{**fields, **options})
+
+
+@pytest.mark.parametrize(
+    ("files", "least"), [(("en_train.conll", "en_valid.conll"), 0.6), (("ko_train.tsv", "ko_valid.tsv"), 0.45)]
+)
+def test_tag_learns_from_its_samples(tag, files, least):
+    train, valid = (SAMPLES / file for file in files)
+    metrics = tag.main(tag.Config(train=train, valid=valid))
+    assert set(metrics) == COSTS | SCORES
+    assert metrics["valid_entity_f1"] > least  # of names that training doesn't have; 0 by the most frequent tag
+    assert metrics["valid_accuracy"] > 0.9
+
+
+def test_what_tag_writes_is_used_again(tag, people):
+    options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "output": people / "model"}
+    first = tag.main(config(tag, people, export=people / "served", **options))
+    assert first["valid_entity_f1"] == first["valid_accuracy"] == 1.0
+    serve = tf.saved_model.load(people / "served").signatures["serving_default"]
+    answer = serve(text=tf.constant(["The  Ann Lee saw 3", "the cat saw"]))
+    assert answer["tag"].numpy().tolist()[0] == [b"O", b"B-PER", b"I-PER", b"O", b"O"]
+    assert answer["entity"].numpy().tolist() == [[b"Ann Lee"], [b""]]
+    assert (answer["entity_start"].numpy().tolist(), answer["entity_end"].numpy().tolist()) == (
+        [[5], [-1]],
+        [[12], [-1]],
+    )
+    model, _ = keras_bert.load_pretrained(people / "model", task="token_classifier")
+    assert keras_bert.labels_of(model) == ("B-PER", "I-PER", "O")
+    options = {"pretrained": str(people / "model"), "limit": 8, "test": people / "test.conll", "learning_rate": 1e-6}
+    again = tag.main(config(tag, people, max_length=5, stride=1, **options))  # in windows
+    assert set(again) == COSTS | SCORES | {key.replace("valid", "test") for key in SCORES}
+    assert again["test_accuracy"] > 0.9 and again["test_entity_f1"] > 0.9
+
+
+def test_parts_of_speech_are_scored_by_accuracy(tag, people):
+    rows = ["1\tthe\t_\tDET", "2\tcat\t_\tNOUN", "2.1\tit\t_\tPRON", "3\tsaw\t_\tVERB"]
+    (people / "train.conllu").write_text("# text\n" + "\n".join(rows) + "\n\n" + "\n".join(rows[:2]) + "\n")
+    files = {name: people / "train.conllu" for name in ("train", "valid")}
+    metrics = tag.main(config(tag, people, **files, epochs=15, learning_rate=2e-3))
+    assert set(metrics) == COSTS | {"valid_accuracy"}
+    assert metrics["valid_accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"valid": Path("missing.conll")}, "There is no file missing.conll"),
+        ({"tag_column": 2}, "`tag_column` must be"),
+        ({"stride": 14}, "less than the 14 tokens"),
+        ({"max_length": 1000}, "max_sequence_length=512"),
+        ({"valid": None}, "Give both"),
+        ({"epochs": 0}, "epochs"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"output": Path("a"), "export": Path("a/b")}, "outside of each other"),
+    ],
+)
+def test_tag_refuses_options(tag, people, options, message):
+    with pytest.raises(ValueError, match=message):
+        tag.main(config(tag, people, **options))
+
+
+def test_tag_refuses_tags_that_training_does_not_have_and_broken_lines(tag, people):
+    (people / "valid.conll").write_text("ann\tB-PER\nrome\tB-LOC\n")
+    with pytest.raises(ValueError, match=r"valid.conll there are others: 'B-LOC' \(1 times\)"):
+        tag.main(config(tag, people))
+    (people / "valid.conll").write_text("ann\tB-PER\nrome\n")
+    with pytest.raises(ValueError, match=r"Line 2 of .*valid.conll has 1 cells"):
+        tag.main(config(tag, people))
+
+
+@pytest.mark.parametrize("option", ["output", "export"])
+def test_tag_never_writes_over_something(tag, people, option):
+    with pytest.raises(ValueError, match=r"\.conll"):
+        tag.main(config(tag, people, **{option: people}))
+    assert (people / "train.conll").exists()
