@@ -51,8 +51,8 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
         `WordVectors`, or one.
 
     Raises:
-        ValueError: If `pooling` is another word, the model is no backbone, the tokenizer has another vocabulary size, or
-            `max_length` doesn't fit.
+        ValueError: If `pooling` is another word, the model is no backbone, the tokenizer has another vocabulary size,
+            or `max_length` doesn't fit.
 
     Example:
     >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "##side", "bank", "."]

@@ -123,8 +123,8 @@ def _check_same_lengths(gold, predicted):
     lengths, others = [len(tags) for tags in gold], [len(tags) for tags in predicted]
     if lengths != others:
         raise ValueError(
-            f"Each right answer needs a predicted one. Received: {sum(lengths)} and {sum(others)}, in {len(lengths)} and "
-            f"{len(others)} sequences."
+            f"Each right answer needs a predicted one. Received: {sum(lengths)} and {sum(others)}, in {len(lengths)} "
+            f"and {len(others)} sequences."
         )
     if not sum(lengths):
         raise ValueError("There is nothing to score: `gold` is empty.")

@@ -9,25 +9,35 @@ from keras_bert.decoding import decode_classes, decode_scores
 
 def classify(model, tokenizer, labels, max_length, stride=None, pairs=False):
     """text_classifier, WordPieceTokenizer, names, `predictor`'s options -> function of strings, names of its inputs."""
-    logits_of, names = _logits(model, tokenizer, max_length, stride, pairs)
-    return lambda *texts: decode_classes(logits_of(*texts), labels), names
+    return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_classes(x, labels), pairs)
 
 
 def score(model, tokenizer, score_range, max_length, stride=None, pairs=False):
     """text_regressor, WordPieceTokenizer, range, `predictor`'s options -> function of strings, names of its inputs."""
-    logits_of, names = _logits(model, tokenizer, max_length, stride, pairs)
-    return lambda *texts: decode_scores(logits_of(*texts), score_range), names
+    return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_scores(x, score_range), pairs)
+
+
+def _answer(logits_of, decode, pairs):
+    """function of strings, logits -> answers, whether of pairs -> a function with named inputs, and their names."""
+
+    def answer_pair(text, second_text):
+        return decode(logits_of(text, second_text))
+
+    def answer_text(text):
+        return decode(logits_of(text))
+
+    return (answer_pair, ("text", "second_text")) if pairs else (answer_text, ("text",))
 
 
 def _logits(model, tokenizer, max_length, stride, pairs):
-    """model, ... -> a function: strings [B], of pairs twice -> logits [B, C]; the names of its inputs."""
+    """model, `predictor`'s options -> a function: strings [B], of pairs twice -> logits [B, C]."""
     check_max_length(max_length, 2 if pairs else 1)
     if stride is None:
 
         def logits_of(text, second_text=None):
             return model(model_inputs(text, tokenizer, max_length, second_texts=second_text), training=False)
 
-        return logits_of, ("text", "second_text") if pairs else ("text",)
+        return logits_of
     if pairs:
         raise ValueError("Pairs of texts don't run in windows. Give `stride` or `pairs`, not both.")
     room = max_length - 2
@@ -41,4 +51,4 @@ def _logits(model, tokenizer, max_length, stride, pairs):
         logits = model(pad(joined(windows, None, tokenizer), tokenizer), training=False)  # [S, C]
         return tf.math.segment_mean(logits, begins.value_rowids())  # [B, C]
 
-    return mean_logits_of, ("text",)
+    return mean_logits_of

@@ -1,0 +1,170 @@
+"""Pairs of texts: two texts in, one label out (inference, paraphrase) or one score out (similarity).
+
+    python recipes/pair.py                                                  English inference, from random weights
+    python recipes/pair.py --train recipes/samples/pair/ko_train.tsv \
+                           --valid recipes/samples/pair/ko_valid.tsv             the same in Korean
+    python recipes/pair.py --train train.tsv --valid dev.tsv --text-columns sentence1 sentence2 --label-column score \
+                           --kind regression --pretrained DIR-OR-HUB-ID --output similarity --export served
+
+EXPECT
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+
+import keras_bert
+from keras_bert.callbacks import KeepBest, Throughput
+from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.data import check_labels, check_scores, classification_batches, read_labelled_texts, regression_batches
+from keras_bert.files import check_outputs
+from keras_bert.metrics import class_scores, correlations
+
+SAMPLES = Path(__file__).parent / "samples" / "pair"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Fine-tunes BERT to compare two texts.
+
+    Args:
+        train: Labelled pairs to train on: a .tsv, .csv or .jsonl file. Without it and `valid`: the English samples.
+        valid: Labelled pairs to choose the best epoch by.
+        test: Labelled pairs to report on in the end.
+        text_columns: Columns, or keys, of the two texts.
+        label_column: Column, or key, of the label.
+        kind: classification, or regression where the labels are numbers; scores come in the range of those to train on.
+        pretrained: Checkpoint to start from: a directory or a hub id. Without one, a tiny BERT with random weights and
+            a vocabulary trained on the training texts.
+        output: Directory for the best model, in Hugging Face's layout.
+        export: Directory for a SavedModel that takes pairs of strings.
+        limit: Train on a random sample of this size.
+        epochs: Passes over the training pairs.
+        batch_size: Pairs in a batch.
+        learning_rate: The highest rate, after the warm-up.
+        max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
+        precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        seed: Of weights, shuffling and dropout.
+    """
+
+    train: Path | None = None
+    valid: Path | None = None
+    test: Path | None = None
+    text_columns: tuple[str, str] = ("premise", "hypothesis")
+    label_column: str = "label"
+    kind: Literal["classification", "regression"] = "classification"
+    pretrained: str | None = None
+    output: Path | None = None
+    export: Path | None = None
+    limit: int | None = None
+    epochs: int = 15
+    batch_size: int = 16
+    learning_rate: float = 5e-4
+    max_length: int = 128
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "max_length"):
+            check_positive_integer(name, getattr(self, name))
+        if self.limit is not None:
+            check_positive_integer("limit", self.limit)
+        check_positive_number("learning_rate", self.learning_rate)
+
+
+def main(config):
+    """Trains, evaluates and saves: Config -> dict of metrics."""
+    # All that can be wrong is looked at before anything takes time.
+    check_outputs(output=config.output, export=config.export)
+    if (config.train is None) != (config.valid is None):
+        raise ValueError(
+            f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
+            f"valid={config.valid}. A tenth of the training pairs, held out of them, will do as valid."
+        )
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+
+    def read(path):
+        return read_labelled_texts(path, config.text_columns, config.label_column)
+
+    train, valid = read(config.train or SAMPLES / "en_train.tsv"), read(config.valid or SAMPLES / "en_valid.tsv")
+    test = config.test and read(config.test)
+    classifies = config.kind == "classification"
+    labels = train.labels
+    for examples in filter(None, (train, valid, test)):
+        if classifies:
+            check_labels(examples, labels)
+        else:
+            check_scores(examples)
+    options = {"labels": labels} if classifies else {"score_range": check_scores(train)}
+    if config.limit is not None:
+        train = train.sample(config.limit, config.seed)
+
+    task = "text_classifier" if classifies else "text_regressor"
+    head = {"num_classes": len(labels), "labels": labels} if classifies else {}
+    if config.pretrained is not None:
+        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task=task, **head)
+    else:
+        texts = (text for *pair, _ in train for text in pair)
+        vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False)
+        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+        model = getattr(keras_bert, task)(keras_bert.backbone(size), **head)
+    keras_bert.models.check_length_of(model, config.max_length)
+
+    if classifies:
+        batches = classification_batches(train, tokenizer, labels, config.batch_size, config.max_length, config.seed)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    else:
+        batches = regression_batches(train, tokenizer, config.batch_size, config.max_length, config.seed)
+        loss = keras.losses.MeanSquaredError()
+    steps = config.epochs * len(batches)
+    schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
+    model.compile(optimizer=keras_bert.AdamW(schedule), loss=loss)
+
+    predict = keras_bert.predictor(model, tokenizer, config.max_length, pairs=True, **options)
+
+    def evaluate(name, examples):
+        """name, LabelledTexts -> metrics of the answers that an exported model gives."""
+        *pairs, gold = map(list, zip(*examples, strict=True))
+        answers = keras_bert.predict_in_batches(predict, *pairs)
+        if classifies:
+            scores = class_scores(gold, [answer["label"].decode() for answer in answers], labels)
+        else:
+            scores = correlations([float(label) for label in gold], [float(answer["score"]) for answer in answers])
+        return {f"{name}_{key}": value for key, value in scores.items()}
+
+    throughput = Throughput()
+    validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(evaluate("valid", valid)))
+    keep_best = KeepBest("valid_accuracy" if classifies else "valid_spearman", tokenizer, config.output)
+    model.fit(
+        throughput.count(batches),
+        epochs=config.epochs,
+        shuffle=False,  # the pipeline shuffles
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[throughput, validate, keep_best],
+    )
+
+    metrics = {"train_loss": keep_best.logs["loss"]}
+    metrics |= {key: value for key, value in keep_best.logs.items() if key.startswith("valid_")}
+    if test:
+        metrics |= evaluate("test", test)
+    if config.export is not None:
+        keras_bert.export_saved_model(model, tokenizer, config.export, config.max_length, pairs=True, **options)
+    return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
+
+
+if __name__ == "__main__":
+    import tyro
+
+    try:
+        print(json.dumps(main(tyro.cli(Config))))
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error

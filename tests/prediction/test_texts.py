@@ -1,0 +1,81 @@
+"""Answers for texts and pairs: by hand, in windows, in batches, and as they are served."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_bert
+from keras_bert.data import model_inputs
+
+LONG = "good dull book film a the very good film dull . the book"
+
+
+@pytest.fixture
+def backbone(small_config):
+    keras.utils.set_random_seed(3)
+    return keras_bert.backbone(dataclasses.replace(small_config, initializer_range=0.5))
+
+
+def test_long_texts_run_in_windows_and_their_logits_are_averaged(backbone, tokenizer):
+    model = keras_bert.text_classifier(backbone, 3, labels=["bad", "fair", "good"])
+    predict = keras_bert.predictor(model, tokenizer, max_length=7, stride=2)  # room for 5, of which 3 are new
+    texts = [LONG, "good film", ""]
+    answers = predict(texts)
+    words = LONG.split()
+    pieces = [words[begin : begin + 5] for begin in (0, 3, 6, 9)]
+    logits = [model(model_inputs([" ".join(piece)], tokenizer, 7)) for piece in pieces]
+    np.testing.assert_allclose(answers["probabilities"][0], tf.nn.softmax(np.mean(logits, axis=0))[0], atol=1e-5)
+    whole = keras_bert.predictor(model, tokenizer)(texts)
+    np.testing.assert_allclose(answers["probabilities"][1:], whole["probabilities"][1:], atol=1e-5)
+    assert np.abs(answers["probabilities"][0] - whole["probabilities"][0]).max() > 1e-3
+
+
+def test_windows_are_served_as_they_are_predicted(backbone, tokenizer, tmp_path):
+    model = keras_bert.text_classifier(backbone, 2)
+    keras_bert.export_saved_model(model, tokenizer, tmp_path / "served", max_length=6, stride=1)
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    predict = keras_bert.predictor(model, tokenizer, max_length=6, stride=1)
+    for texts in ([LONG, "good"], []):
+        texts = tf.constant(texts, tf.string)
+        np.testing.assert_allclose(serve(text=texts)["probabilities"], predict(texts)["probabilities"], atol=1e-6)
+
+
+def test_scores_stay_in_their_range(backbone, tokenizer):
+    model = keras_bert.text_regressor(backbone)
+    texts = ["good", "dull book", "a film", "the very good"]
+    inputs = model_inputs(texts, tokenizer, 32, second_texts=texts[::-1])
+    raw = model.predict(inputs, verbose=0)[:, 0]
+    low, high = np.sort(raw)[1:3]
+    score = keras_bert.predictor(model, tokenizer, pairs=True, score_range=(low, high))(texts, texts[::-1])["score"]
+    np.testing.assert_allclose(score, np.clip(raw, low, high), atol=1e-5)
+    free = keras_bert.predictor(model, tokenizer, pairs=True)(text=texts, second_text=texts[::-1])["score"]
+    np.testing.assert_allclose(free, raw, atol=1e-5)
+
+
+def test_batches_keep_the_order(backbone, tokenizer):
+    model = keras_bert.text_classifier(backbone, 2)
+    predict = keras_bert.predictor(model, tokenizer)
+    texts = ["good " * (i * 7 % 11) for i in range(11)]
+    answers = keras_bert.predict_in_batches(predict, texts, batch_size=3)
+    np.testing.assert_allclose(
+        [answer["probabilities"] for answer in answers], predict(texts)["probabilities"], atol=1e-5
+    )
+    assert keras_bert.predict_in_batches(predict, []) == []
+
+
+def test_what_does_not_fit_is_refused(backbone, tokenizer):
+    model = keras_bert.text_classifier(backbone, 2)
+
+    def refused(message, *arguments, **options):
+        with pytest.raises(ValueError, match=message):
+            keras_bert.predictor(*(arguments or (model, tokenizer)), **options)
+
+    refused("less than the 5 tokens", max_length=7, stride=5)
+    refused("not both", stride=2, pairs=True)
+    refused("at least 5", max_length=4, pairs=True)
+    refused("Received: a backbone", backbone, tokenizer)
+    with pytest.raises(ValueError, match=r"partner. Received: \[1, 2\]"):
+        keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer, pairs=True), ["a"], ["b", "c"])

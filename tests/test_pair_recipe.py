@@ -1,0 +1,72 @@
+"""The recipe for pairs of texts: it learns, classifies or scores, and what it writes is used again."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+import keras_bert
+
+ROOT = Path(__file__).parents[1]
+THROUGHPUT = {"train_examples_per_s", "real_tokens_per_s", "padding", "steps", "seconds", "output"}
+
+
+@pytest.fixture(scope="module")
+def pair():
+    spec = importlib.util.spec_from_file_location("pair", ROOT / "recipes" / "pair.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def config(pair, tmp_path):
+    """Labels that the second text alone tells: learned in seconds."""
+    for name, count in (("train", 48), ("valid", 12), ("test", 12)):
+        rows = [
+            f"film {i}\t{'good' if i % 2 else 'dull'} book {i}\t{'yes' if i % 2 else 'no'}\t{4.5 if i % 2 else 0.5}"
+            for i in range(count)
+        ]
+        (tmp_path / f"{name}.tsv").write_text("\n".join(["a\tb\tfits\tscore", *rows]) + "\n")
+    files = {name: tmp_path / f"{name}.tsv" for name in ("train", "valid", "test")}
+    options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "max_length": 16}
+    return pair.Config(**files, text_columns=("a", "b"), label_column="fits", **options)
+
+
+def test_pairs_are_classified_and_served(pair, config, tmp_path):
+    metrics = pair.main(dataclasses.replace(config, output=tmp_path / "model", export=tmp_path / "served"))
+    scores = {f"{part}_{key}" for part in ("valid", "test") for key in ("accuracy", "f1", "matthews")}
+    assert set(metrics) == {"train_loss", *scores, *THROUGHPUT}
+    assert metrics["test_accuracy"] == metrics["valid_f1"] == metrics["test_matthews"] == 1.0
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    answer = serve(text=tf.constant(["film 3", "film 4"]), second_text=tf.constant(["good book 3", "dull book 4"]))
+    assert answer["label"].numpy().tolist() == [b"yes", b"no"]
+    model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
+    assert keras_bert.labels_of(model) == ("no", "yes")
+
+
+def test_pairs_are_scored_in_the_labels_range(pair, config, tmp_path):
+    config = dataclasses.replace(config, kind="regression", label_column="score", epochs=16, export=tmp_path / "served")
+    metrics = pair.main(config)
+    assert min(metrics[f"{part}_{key}"] for part in ("valid", "test") for key in ("pearson", "spearman")) > 0.8
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    answer = serve(text=tf.constant(["film 3", "film 4"]), second_text=tf.constant(["good book 3", "dull book 4"]))
+    high, low = answer["score"].numpy()
+    assert 0.5 <= low < 1.5 and 3.5 < high <= 4.5
+
+
+def test_bad_input_is_refused_before_training(pair, config, tmp_path):
+    def refused(message, **changes):
+        with pytest.raises(ValueError, match=message):
+            pair.main(dataclasses.replace(config, **changes))
+
+    refused("Every label must be a number.*'no'", kind="regression")
+    refused("no column 'text'", text_columns=("text", "b"))
+    refused("at least 5", max_length=4)
+    refused("outside of", output=tmp_path / "x", export=tmp_path / "x" / "y")
+    (tmp_path / "valid.tsv").write_text("a\tb\tfits\nfilm\tgood\tmaybe\n")
+    refused(r"others: 'maybe' \(1 examples\)")
+    (tmp_path / "valid.tsv").write_text("a\tb\tfits\nfilm\tgood\n")
+    refused("Line 2 .*has 2 cells, but the header has 3")
