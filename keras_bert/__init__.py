@@ -24,7 +24,19 @@ from keras_bert.models import (
 from keras_bert.optimization import LAMB, AdamW, WarmupPolynomialDecay
 
 if TYPE_CHECKING:
-    from keras_bert import callbacks, checkpoints, data, decoding, export, features, prediction, resume, text
+    from keras_bert import (
+        answer_metrics,
+        callbacks,
+        checkpoints,
+        data,
+        decoding,
+        export,
+        features,
+        metrics,
+        prediction,
+        resume,
+        text,
+    )
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
     from keras_bert.features import embed
@@ -35,12 +47,14 @@ __version__ = "0.1.0"
 
 # Name -> the module that is imported when the name is first used.
 _LAZY = {
+    "answer_metrics": "keras_bert.answer_metrics",
     "callbacks": "keras_bert.callbacks",
     "checkpoints": "keras_bert.checkpoints",
     "data": "keras_bert.data",
     "decoding": "keras_bert.decoding",
     "export": "keras_bert.export",
     "features": "keras_bert.features",
+    "metrics": "keras_bert.metrics",
     "prediction": "keras_bert.prediction",
     "resume": "keras_bert.resume",
     "text": "keras_bert.text",
@@ -64,6 +78,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "TransformerEncoder",
     "WarmupPolynomialDecay",
     "WordPieceTokenizer",
+    "answer_metrics",
     "backbone",
     "callbacks",
     "checkpoints",
@@ -78,6 +93,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "layers",
     "load_pretrained",
     "masked_language_model",
+    "metrics",
     "models",
     "optimization",
     "predict_in_batches",

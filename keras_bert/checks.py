@@ -48,6 +48,17 @@ def check_vectors(name, shape, hidden_dim):
         )
 
 
+def check_encodable(text, where):
+    """A string, where it stands -> None; a `ValueError` if it has half a surrogate pair, which UTF-8 can't write."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{where} has half of a surrogate pair, as JSON may have it in \\ud83d, which is no character: "
+            f"{text[max(0, error.start - 20) : error.end + 20]!r}. Correct or remove it."
+        ) from error
+
+
 def some_of(items):
     """Strings -> the first five of them as one string, for a message, with how many more there are; or "none"."""
     items = list(items)

@@ -17,7 +17,7 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
     this library aren't needed. The directory appears at once and whole, or not at all.
 
     Args:
-        model: As in `predictor`, on the TensorFlow backend.
+        model: As in `predictor`.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         directory: Where to write: a directory that doesn't exist yet or is empty.
         max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: the model's
@@ -45,11 +45,6 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
     >>> tuple(answer["label"].shape), tuple(answer["probabilities"].shape)
     ((2,), (2, 2))
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"A SavedModel needs the TensorFlow backend. Received: KERAS_BACKEND={keras.backend.backend()}. Save with "
-            "save_pretrained, then load and export with KERAS_BACKEND=tensorflow."
-        )
     predict = predictor(model, tokenizer, max_length, **options)
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         archive = keras.export.ExportArchive()  # finds the variables by itself: to track the model writes them twice

@@ -95,7 +95,9 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
             vectors[i] = parts if pooling == "tokens" else _joined_to_words(parts, texts[i])
     if one:
         return vectors[0]
-    return np.reshape(vectors, (len(texts), -1)) if pooling in ("mean", "cls") and texts else vectors
+    if pooling not in ("mean", "cls"):
+        return vectors
+    return np.array(vectors, "float32").reshape(len(texts), config_of(model).hidden_dim)
 
 
 def _joined_to_words(tokens, text):

@@ -1,8 +1,15 @@
-"""Scores of predictions, thin over the libraries that define them."""
+"""Scores of predictions, thin over the libraries that define them: seqeval, scikit-learn and scipy.
+
+They come with the extra `recipes`: `pip install 'bert-for-keras[recipes]'`.
+"""
 
 import math
 
 import numpy as np
+from scipy.stats import pearsonr, spearmanr
+from seqeval.metrics.v1 import precision_recall_fscore_support
+from seqeval.scheme import IOB2
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 
 def tag_accuracy(gold, predicted):
@@ -46,9 +53,6 @@ def entity_scores(gold, predicted):
     >>> entity_scores([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]])
     {'entity_f1': 0.5, 'precision': 0.5, 'recall': 0.5}
     """
-    from seqeval.metrics.v1 import precision_recall_fscore_support
-    from seqeval.scheme import IOB2
-
     _check_same_lengths(gold, predicted)
     gold, predicted = ([list(tags) for tags in sentences] for sentences in (gold, predicted))
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -76,8 +80,6 @@ def class_scores(gold, predicted, labels):
     >>> class_scores(["no", "yes", "yes"], ["no", "yes", "no"], labels=["no", "yes"])
     {'accuracy': 0.6666666666666666, 'f1': 0.6666666666666666, 'matthews': 0.5}
     """
-    from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
-
     _check_same_lengths([gold], [predicted])
     if len(labels) == 2:
         f1 = f1_score(gold, predicted, pos_label=labels[1], zero_division=0)
@@ -107,8 +109,6 @@ def correlations(gold, predicted):
     >>> correlations([0.0, 1.0, 5.0], [0.5, 1.0, 2.0])["spearman"]
     1.0
     """
-    from scipy.stats import pearsonr, spearmanr
-
     _check_same_lengths([gold], [predicted])
     if min(np.ptp(gold), np.ptp(predicted)) == 0:
         return {"pearson": math.nan, "spearman": math.nan}

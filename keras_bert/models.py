@@ -147,7 +147,7 @@ def check_length_of(model, max_length):
     if max_length is not None and max_length > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
-            f"positions. Received: max_length={max_length}. Choose {positions} or less; longer texts lose their end."
+            f"positions. Received: max_length={max_length}. Choose {positions} or less."
         )
     return positions if max_length is None else max_length
 

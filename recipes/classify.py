@@ -27,6 +27,7 @@ from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import check_labels, classification_batches, read_labelled_texts
 from keras_bert.files import check_outputs
+from keras_bert.metrics import class_scores
 
 SAMPLES = Path(__file__).parent / "samples" / "classify"
 
@@ -50,6 +51,8 @@ class Config:
         batch_size: Texts in a batch.
         learning_rate: The highest rate, after the warm-up.
         max_length: The most tokens of a text; what is longer loses its end.
+        stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
+            averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
         seed: Of weights, shuffling and dropout.
     """
@@ -67,6 +70,7 @@ class Config:
     batch_size: int = 16
     learning_rate: float = 5e-4
     max_length: int = 128
+    stride: int | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 
@@ -108,7 +112,8 @@ def main(config):
         tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
         size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
         model = keras_bert.text_classifier(keras_bert.backbone(size), len(labels), labels=labels)
-    keras_bert.models.check_length_of(model, config.max_length)
+
+    predict = keras_bert.predictor(model, tokenizer, config.max_length, stride=config.stride)
 
     def batches(examples, seed=None):
         return classification_batches(examples, tokenizer, labels, config.batch_size, config.max_length, seed)
@@ -141,8 +146,16 @@ def main(config):
     }
     if test:
         metrics["test_loss"], metrics["test_accuracy"] = model.evaluate(test_batches, verbose=0)
+    if config.stride is not None:
+        for name, examples in (("valid", valid), ("test", test)):
+            if examples:
+                texts, gold = map(list, zip(*examples, strict=True))
+                answers = keras_bert.predict_in_batches(predict, texts, batch_size=config.batch_size)
+                predicted = [answer["label"].decode() for answer in answers]
+                metrics[f"{name}_accuracy"] = class_scores(gold, predicted, labels)["accuracy"]
+                del metrics[f"{name}_loss"]  # it was of texts without their ends
     if config.export is not None:
-        keras_bert.export_saved_model(model, tokenizer, config.export, max_length=config.max_length)
+        keras_bert.export_saved_model(model, tokenizer, config.export, config.max_length, stride=config.stride)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 

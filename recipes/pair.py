@@ -11,6 +11,7 @@ EXPECT
 
 import dataclasses
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Literal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
@@ -117,33 +119,35 @@ def main(config):
         tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
         size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
         model = getattr(keras_bert, task)(keras_bert.backbone(size), **head)
-    keras_bert.models.check_length_of(model, config.max_length)
 
+    # Scores are clipped to their range in the SavedModel only: where many are beyond it, clipped ones rank nothing.
+    predict = keras_bert.predictor(model, tokenizer, config.max_length, pairs=True)
     if classifies:
         batches = classification_batches(train, tokenizer, labels, config.batch_size, config.max_length, config.seed)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     else:
         batches = regression_batches(train, tokenizer, config.batch_size, config.max_length, config.seed)
+        bias = model.get_layer("regressor").dense.bias
+        if not np.any(bias):  # A new head begins at the mean, which small rates reach late if it is far from 0.
+            bias.assign([sum(float(label) * count for label, count in train.counts.items()) / len(train)])
         loss = keras.losses.MeanSquaredError()
     steps = config.epochs * len(batches)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
     model.compile(optimizer=keras_bert.AdamW(schedule), loss=loss)
 
-    predict = keras_bert.predictor(model, tokenizer, config.max_length, pairs=True, **options)
-
-    def evaluate(name, examples):
-        """name, LabelledTexts -> metrics of the answers that an exported model gives."""
+    def scores(examples, prefix):
+        """LabelledTexts -> metrics of the answers that an exported model gives."""
         *pairs, gold = map(list, zip(*examples, strict=True))
-        answers = keras_bert.predict_in_batches(predict, *pairs)
+        answers = keras_bert.predict_in_batches(predict, *pairs, batch_size=config.batch_size)
         if classifies:
-            scores = class_scores(gold, [answer["label"].decode() for answer in answers], labels)
+            metrics = class_scores(gold, [answer["label"].decode() for answer in answers], labels)
         else:
-            scores = correlations([float(label) for label in gold], [float(answer["score"]) for answer in answers])
-        return {f"{name}_{key}": value for key, value in scores.items()}
+            metrics = correlations([float(label) for label in gold], [float(answer["score"]) for answer in answers])
+        return {prefix + key: value for key, value in metrics.items()}
 
     throughput = Throughput()
-    validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(evaluate("valid", valid)))
-    keep_best = KeepBest("valid_accuracy" if classifies else "valid_spearman", tokenizer, config.output)
+    validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(scores(valid, "val_")))
+    keep_best = KeepBest("val_accuracy" if classifies else "val_spearman", tokenizer, config.output)
     model.fit(
         throughput.count(batches),
         epochs=config.epochs,
@@ -153,11 +157,12 @@ def main(config):
     )
 
     metrics = {"train_loss": keep_best.logs["loss"]}
-    metrics |= {key: value for key, value in keep_best.logs.items() if key.startswith("valid_")}
+    metrics |= {f"valid{key[3:]}": value for key, value in keep_best.logs.items() if key.startswith("val_")}
     if test:
-        metrics |= evaluate("test", test)
+        metrics |= scores(test, "test_")
     if config.export is not None:
         keras_bert.export_saved_model(model, tokenizer, config.export, config.max_length, pairs=True, **options)
+    metrics = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # NaN is no JSON
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 

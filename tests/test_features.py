@@ -56,7 +56,8 @@ def test_words_are_means_of_their_pieces_with_their_place_in_the_text(model, tok
 def test_nothing_has_no_words(model, tokenizer):
     empty = keras_bert.embed("", model, tokenizer, pooling="words")
     assert (empty.words, empty.vectors.shape) == ([], (0, 12))
-    assert len(keras_bert.embed([], model, tokenizer)) == 0
+    assert keras_bert.embed([], model, tokenizer).shape == (0, 12)
+    assert keras_bert.embed([], model, tokenizer, pooling="tokens") == []
 
 
 def test_what_is_too_long_loses_its_end(model, tokenizer):

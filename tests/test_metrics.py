@@ -1,10 +1,11 @@
 """Scores: by hand, and by the definition of an entity in plain Python."""
 
+import math
 import random
 
 import pytest
 
-from keras_bert.metrics import entity_scores, tag_accuracy
+from keras_bert.metrics import class_scores, correlations, entity_scores, tag_accuracy
 
 
 def test_accuracy_by_hand():
@@ -72,3 +73,29 @@ def test_tags_without_a_partner_are_refused(score, gold, predicted):
 def test_nothing_to_score_is_refused(score):
     with pytest.raises(ValueError, match="nothing to score"):
         score([[]], [[]])
+
+
+def test_class_scores_by_hand():
+    gold, predicted = ["a", "a", "b", "b", "c", "c"], ["a", "b", "b", "b", "c", "a"]
+    scores = class_scores(gold, predicted, ["a", "b", "c"])
+    # F1 of a: precision 1/2, recall 1/2; of b: 2/3 and 1; of c: 1 and 1/2. 4 of 6 are right.
+    assert scores["accuracy"] == pytest.approx(4 / 6)
+    assert scores["f1"] == pytest.approx((1 / 2 + 4 / 5 + 2 / 3) / 3)
+    # Of each class there are 2, 2, 2; predicted are 2, 3, 1.
+    assert scores["matthews"] == pytest.approx((4 * 6 - 12) / ((36 - 12) * (36 - 14)) ** 0.5)
+
+
+def test_of_two_classes_the_second_is_the_positive_one():
+    gold, predicted = ["no", "no", "no", "yes"], ["no", "no", "yes", "yes"]
+    assert class_scores(gold, predicted, ["no", "yes"])["f1"] == pytest.approx(2 / 3)
+    assert class_scores(gold, predicted, ["yes", "no"])["f1"] == pytest.approx(4 / 5)
+    assert class_scores(["no"], ["no"], ["no", "yes"]) == {"accuracy": 1.0, "f1": 0.0, "matthews": 0.0}
+
+
+def test_correlations_by_hand():
+    scores = correlations([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 30.0])
+    assert scores["spearman"] == pytest.approx(1.0)
+    assert scores["pearson"] == pytest.approx(45.5 / (5 * 632.75) ** 0.5)
+    assert all(math.isnan(value) for value in correlations([1.0, 2.0], [3.0, 3.0]).values())
+    with pytest.raises(ValueError, match="2 and 1"):
+        correlations([1.0, 2.0], [3.0])

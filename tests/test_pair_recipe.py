@@ -35,6 +35,12 @@ def config(pair, tmp_path):
     return pair.Config(**files, text_columns=("a", "b"), label_column="fits", **options)
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_pair_learns_from_its_samples(pair, language):
+    metrics = pair.main(pair.Config(**{name: pair.SAMPLES / f"{language}_{name}.tsv" for name in ("train", "valid")}))
+    assert metrics["valid_accuracy"] > 0.75  # a third by chance; two thirds without looking at the first sentence
+
+
 def test_pairs_are_classified_and_served(pair, config, tmp_path):
     metrics = pair.main(dataclasses.replace(config, output=tmp_path / "model", export=tmp_path / "served"))
     scores = {f"{part}_{key}" for part in ("valid", "test") for key in ("accuracy", "f1", "matthews")}
@@ -48,6 +54,8 @@ def test_pairs_are_classified_and_served(pair, config, tmp_path):
 
 
 def test_pairs_are_scored_in_the_labels_range(pair, config, tmp_path):
+    with open(tmp_path / "train.tsv", "a") as file:
+        file.write("film 99\tgood book 99\tyes\t4.5\n")  # so that the mean isn't in the middle
     config = dataclasses.replace(config, kind="regression", label_column="score", epochs=16, export=tmp_path / "served")
     metrics = pair.main(config)
     assert min(metrics[f"{part}_{key}"] for part in ("valid", "test") for key in ("pearson", "spearman")) > 0.8
@@ -55,6 +63,16 @@ def test_pairs_are_scored_in_the_labels_range(pair, config, tmp_path):
     answer = serve(text=tf.constant(["film 3", "film 4"]), second_text=tf.constant(["good book 3", "dull book 4"]))
     high, low = answer["score"].numpy()
     assert 0.5 <= low < 1.5 and 3.5 < high <= 4.5
+
+
+def test_scores_far_from_zero_are_learned_at_small_rates(pair, config):
+    for name in ("train", "valid", "test"):
+        path = getattr(config, name)
+        path.write_text(path.read_text().replace("\t0.5\n", "\t60\n").replace("\t4.5\n", "\t100\n"))
+    config = dataclasses.replace(config, kind="regression", label_column="score", learning_rate=1e-4, epochs=1)
+    metrics = pair.main(config)
+    assert metrics["train_loss"] < 20.0**2 * 1.5  # of the mean alone: 20 ** 2; from 0: over 80 ** 2
+    assert metrics["valid_spearman"] is not None
 
 
 def test_bad_input_is_refused_before_training(pair, config, tmp_path):

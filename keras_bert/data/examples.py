@@ -7,7 +7,7 @@ import math
 import random
 from pathlib import Path
 
-from keras_bert.checks import some_of
+from keras_bert.checks import check_encodable, some_of
 
 
 class LabelledTexts:
@@ -58,6 +58,8 @@ class LabelledTexts:
                 f"Each of {self.name} must be a tuple of strings, {' or '.join(expected[n] for n in allowed)}. "
                 f"Received as number {number}: {row!r}."
             )
+        for part in row:
+            check_encodable(part, f"Number {number} of {self.name}")
         self.num_texts = len(row) - 1
 
     def __len__(self):

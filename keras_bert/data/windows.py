@@ -5,6 +5,42 @@ Legend of the shapes: B texts, T tokens, W windows of a text, S all windows, C c
 
 import tensorflow as tf
 
+from keras_bert.data.packing import joined
+
+
+def default_stride(max_length):
+    """The most tokens of a row -> the tokens that two windows share where nobody says how many: a quarter."""
+    return max_length // 4
+
+
+def windowed(token_ids, tokenizer, max_length, stride):
+    """Cuts texts into overlapping windows: [CLS] window [SEP].
+
+    Args:
+        token_ids: Ragged int32 [B, (T)].
+        tokenizer: The `WordPieceTokenizer` that they come from.
+        max_length: The most tokens of a row, [CLS] and [SEP] included.
+        stride: The tokens that two windows share.
+
+    Returns:
+        The rows, a dict of ragged int32 [S, (T)], as from `pack`; for each of a window's tokens, its place in
+        `token_ids.values`, ragged int64 [S, (T)]; and the number of each window's text, int64 [S].
+
+    Raises:
+        ValueError: If the windows can't advance.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "book"])
+    >>> rows, positions, texts = windowed(tokenizer(["good good book", "book"]), tokenizer, max_length=4, stride=1)
+    >>> rows["token_ids"].to_list(), positions.to_list(), texts.numpy()
+    ([[2, 5, 5, 3], [2, 5, 6, 3], [2, 6, 3]], [[0, 1], [1, 2], [3]], array([0, 0, 1]))
+    """
+    check_stride(stride, max_length - 2)
+    begins, ends = window_spans(token_ids.row_lengths(), max_length - 2, stride)
+    positions = window_positions(token_ids, begins, ends)
+    windows = positions.with_values(tf.gather(token_ids.values, positions.values))
+    return joined(windows, None, tokenizer), positions, begins.value_rowids()
+
 
 def check_stride(stride, room):
     """Raises a `ValueError` unless windows with `room` for so many tokens of a text advance when they overlap.

@@ -1,5 +1,7 @@
 """Strings in, answers out: tokenizer, model and decoding as one function, for evaluation and for the exported model."""
 
+import inspect
+
 import numpy as np
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from keras_bert.checkpoints.weights import check_vocabulary_size, task_of
 from keras_bert.checks import check_positive_integer
 from keras_bert.models import check_length_of, config_of
 from keras_bert.prediction import answers, tags, texts
+from keras_bert.prediction.backend import check_backend
 from keras_bert.prediction.tags import unit_tagger
 
 __all__ = ["predict_in_batches", "predictor", "unit_tagger"]
@@ -46,7 +49,8 @@ def predictor(model, tokenizer, max_length=None, **options):
           with fewer words or entities than others are filled up with "", -1 and 0.
 
     Raises:
-        ValueError: If the model has no such task, the tokenizer has another vocabulary size, or an option doesn't fit.
+        ValueError: If the model has no such task, the tokenizer has another vocabulary size, an option doesn't fit, or
+            the backend isn't TensorFlow.
 
     Example:
     >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=6)
@@ -56,10 +60,14 @@ def predictor(model, tokenizer, max_length=None, **options):
     >>> tuple(answers["label"].shape), tuple(answers["probabilities"].shape)
     ((2,), (2, 2))
     """
+    check_backend()
     task = task_of(model)
     if task not in _TASKS:
         raise ValueError(f"`model` must come from one of keras_bert's {', '.join(_TASKS)}. Received: a {task}.")
     check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
+    accepted = [name for name in inspect.signature(_TASKS[task]).parameters if name not in _GIVEN]
+    if unknown := sorted(options.keys() - {*accepted}):
+        raise ValueError(f"The options of a {task} are {', '.join(accepted)}. Received: {', '.join(unknown)}.")
     answer, names = _TASKS[task](model, tokenizer, max_length=check_length_of(model, max_length), **options)
     signature = [tf.TensorSpec([None], tf.string, name=name) for name in names]
     return tf.function(answer, input_signature=signature, autograph=False)
@@ -74,7 +82,8 @@ def predict_in_batches(predict, *columns, batch_size=32):
         batch_size: Number of texts in a batch.
 
     Returns:
-        A list of N dicts, in the order of the strings: the answer's arrays, without their first axis.
+        A list of N dicts, in the order of the strings: the answer's arrays, without their first axis. What is filled
+        up, such as a text's words, is as long as in the batch's longest.
 
     Raises:
         ValueError: If the columns aren't of the same length.
@@ -100,21 +109,15 @@ def predict_in_batches(predict, *columns, batch_size=32):
     return answers
 
 
-def _classify(model, tokenizer, labels=None, **options):
-    return texts.classify(model, tokenizer, tags.class_names(model, labels), **options)
+def _classify(model, tokenizer, max_length, labels=None, stride=None, pairs=False):
+    return texts.classify(model, tokenizer, tags.class_names(model, labels), max_length, stride, pairs)
 
 
-def _score(model, tokenizer, score_range=None, **options):
-    return texts.score(model, tokenizer, score_range, **options)
-
-
-def _answer(model, tokenizer, **options):
-    return answers.answer(model, tokenizer, **options)
-
-
-def _tag(model, tokenizer, **options):
-    return tags.tag(model, tokenizer, **options)
-
-
-# Task -> model, tokenizer, options -> a function of strings, its inputs' names.
-_TASKS = {"text_classifier": _classify, "text_regressor": _score, "span_predictor": _answer, "token_classifier": _tag}
+# Task -> a function: model, tokenizer, options -> a function of strings, its inputs' names.
+_TASKS = {
+    "text_classifier": _classify,
+    "text_regressor": texts.score,
+    "span_predictor": answers.answer,
+    "token_classifier": tags.tag,
+}
+_GIVEN = ("model", "tokenizer", "max_length")

@@ -1,10 +1,13 @@
 """Strings in, an answer for each text or pair of texts out."""
 
+import math
+
 import tensorflow as tf
 
-from keras_bert.data.packing import check_max_length, joined, model_inputs, pad
-from keras_bert.data.windows import check_stride, window_positions, window_spans
+from keras_bert.data.packing import check_max_length, model_inputs, pad
+from keras_bert.data.windows import check_stride, windowed
 from keras_bert.decoding import decode_classes, decode_scores
+from keras_bert.prediction.slices import in_slices
 
 
 def classify(model, tokenizer, labels, max_length, stride=None, pairs=False):
@@ -12,9 +15,24 @@ def classify(model, tokenizer, labels, max_length, stride=None, pairs=False):
     return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_classes(x, labels), pairs)
 
 
-def score(model, tokenizer, score_range, max_length, stride=None, pairs=False):
-    """text_regressor, WordPieceTokenizer, range, `predictor`'s options -> function of strings, names of its inputs."""
+def score(model, tokenizer, max_length, score_range=None, stride=None, pairs=False):
+    """text_regressor, WordPieceTokenizer, `predictor`'s options -> function of strings, names of its inputs."""
+    if score_range is not None:
+        score_range = _checked_range(score_range)
     return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_scores(x, score_range), pairs)
+
+
+def _checked_range(score_range):
+    """the user's range -> a tuple of two floats, the first the lower; else a `ValueError`."""
+    try:
+        low, high = map(float, score_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ValueError(
+            f"`score_range` must be a pair of numbers, the lower first. Received: score_range={score_range!r}."
+        )
+    return low, high
 
 
 def _answer(logits_of, decode, pairs):
@@ -40,15 +58,10 @@ def _logits(model, tokenizer, max_length, stride, pairs):
         return logits_of
     if pairs:
         raise ValueError("Pairs of texts don't run in windows. Give `stride` or `pairs`, not both.")
-    room = max_length - 2
-    check_stride(stride, room)
+    check_stride(stride, max_length - 2)
 
     def mean_logits_of(text):
-        ids = tokenizer(text)
-        begins, ends = window_spans(ids.row_lengths(), room, stride)
-        positions = window_positions(ids, begins, ends)  # [S, (T)]
-        windows = positions.with_values(tf.gather(ids.values, positions.values))
-        logits = model(pad(joined(windows, None, tokenizer), tokenizer), training=False)  # [S, C]
-        return tf.math.segment_mean(logits, begins.value_rowids())  # [B, C]
+        rows, _, texts = windowed(tokenizer(text), tokenizer, max_length, stride)
+        return tf.math.segment_mean(in_slices(model, pad(rows, tokenizer)), texts)  # [B, C]
 
     return mean_logits_of

@@ -83,6 +83,7 @@ def test_numbers_are_labels_too(write):
         ('{"text": 3, "label": "a"}\n', ".jsonl", "Line 1 .*must be a string"),
         ('{"text": "good", "label": null}\n', ".jsonl", "Line 1 .*has no label"),
         ("good yes\n", ".jsonl", "Line 1 .*isn't JSON"),
+        ('{"text": "a\\ud83d", "label": "yes"}\n', ".jsonl", "Number 1 .*half of a surrogate"),
         (b"text\tlabel\ncaf\xe9\tyes\n", ".tsv", "isn't UTF-8"),
     ],
 )

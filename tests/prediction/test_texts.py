@@ -43,6 +43,15 @@ def test_windows_are_served_as_they_are_predicted(backbone, tokenizer, tmp_path)
         np.testing.assert_allclose(serve(text=texts)["probabilities"], predict(texts)["probabilities"], atol=1e-6)
 
 
+def test_many_windows_run_in_slices(backbone, tokenizer):
+    model = keras_bert.text_classifier(backbone, 2)
+    predict = keras_bert.predictor(model, tokenizer, max_length=5, stride=0)
+    texts = ["good dull book " * 67, "a film", "the good book " * 40]  # 67, 1 and 40 windows; a slice has 64
+    answers = predict(texts)["probabilities"]
+    for i, piece in ((0, "good dull book"), (2, "the good book")):
+        np.testing.assert_allclose(answers[i], predict([piece])["probabilities"][0], atol=1e-5)
+
+
 def test_scores_stay_in_their_range(backbone, tokenizer):
     model = keras_bert.text_regressor(backbone)
     texts = ["good", "dull book", "a film", "the very good"]
@@ -77,5 +86,9 @@ def test_what_does_not_fit_is_refused(backbone, tokenizer):
     refused("not both", stride=2, pairs=True)
     refused("at least 5", max_length=4, pairs=True)
     refused("Received: a backbone", backbone, tokenizer)
+    refused("options of a text_classifier are labels, stride, pairs. Received: score_range", score_range=(0, 5))
+    regressor = keras_bert.text_regressor(backbone)
+    for score_range in ((5, 0), 5, (float("nan"), 1), ("low", "high")):
+        refused("the lower first", regressor, tokenizer, score_range=score_range)
     with pytest.raises(ValueError, match=r"partner. Received: \[1, 2\]"):
         keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer, pairs=True), ["a"], ["b", "c"])

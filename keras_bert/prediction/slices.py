@@ -1,0 +1,40 @@
+"""A model run over many windows, a few at a time, in the TensorFlow graph."""
+
+import tensorflow as tf
+
+_ROWS = 64
+
+
+def in_slices(model, inputs):
+    """Runs a model on any number of rows in slices of 64, so that one long text can't take all the memory.
+
+    Args:
+        model: A model of this library.
+        inputs: Its inputs, a dict of int32 [S, T].
+
+    Returns:
+        What the model gives for all rows: a tensor [S, ...], or a dict of them.
+
+    Example:
+    >>> model = keras_bert.text_classifier(keras_bert.backbone(keras_bert.BertConfig.named("tiny")), num_classes=3)
+    >>> ones = tf.ones([130, 5], tf.int32)
+    >>> in_slices(model, {"token_ids": ones, "segment_ids": 0 * ones, "padding_mask": ones}).shape
+    TensorShape([130, 3])
+    """
+    total = tf.shape(inputs["token_ids"])[0]
+    # One at least: of no rows too, the model gives outputs of the right shape.
+    count = tf.maximum(1, (total + _ROWS - 1) // _ROWS)
+    structure = model.output
+
+    def run(number, *arrays):
+        """number of a slice, TensorArrays -> the next number, the arrays with the slice's outputs."""
+        rows = {key: values[number * _ROWS : (number + 1) * _ROWS] for key, values in inputs.items()}
+        outputs = tf.nest.flatten(model(rows, training=False))
+        return number + 1, *(array.write(number, output) for array, output in zip(arrays, outputs, strict=True))
+
+    arrays = [
+        tf.TensorArray(output.dtype, count, infer_shape=False, element_shape=[None, *output.shape[1:]])
+        for output in tf.nest.flatten(structure)
+    ]
+    _, *arrays = tf.while_loop(lambda number, *_: number < count, run, (0, *arrays), parallel_iterations=1)
+    return tf.nest.pack_sequence_as(structure, [array.concat() for array in arrays])
