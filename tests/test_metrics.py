@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from keras_bert.metrics import class_scores, correlations, entity_scores, tag_accuracy
+from keras_bert.metrics import character_f1, class_scores, correlations, entity_scores, tag_accuracy
 
 
 def test_accuracy_by_hand():
@@ -22,6 +22,16 @@ def test_entity_scores_by_hand():
 
 def test_an_entity_that_does_not_begin_with_b_is_none():
     assert entity_scores([["I-P", "O", "B-P"]], [["B-P", "O", "B-P"]])["precision"] == 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_character_f1_by_hand():
+    gold = [["B-P", "I-P", "I-P", "O"], ["B-L", "O"]]
+    predicted = [["B-P", "I-P", "O", "O"], ["B-P", "I-L"]]
+    expected = {"B-P": 2 / 3, "I-P": 2 / 3, "B-L": 0, "I-L": 0}  # 2 right / (given + predicted)
+    assert character_f1(gold, predicted) == pytest.approx(sum(expected.values()) / 4)
+    assert character_f1(gold, gold) == 1.0 and type(character_f1(gold, gold)) is float
+    assert character_f1([["O"]], [["O"]]) == 0.0
 
 
 @pytest.mark.filterwarnings("error")
@@ -60,7 +70,7 @@ def test_entity_scores_of_random_tags_are_those_of_the_definition():
     assert scores["entity_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
 
 
-@pytest.mark.parametrize("score", [tag_accuracy, entity_scores])
+@pytest.mark.parametrize("score", [tag_accuracy, entity_scores, character_f1])
 @pytest.mark.parametrize(
     ("gold", "predicted"), [([["O"]], [["O", "O"]]), ([["O"]], []), ([["O"], ["O"]], [["O", "O"]])]
 )
@@ -69,7 +79,7 @@ def test_tags_without_a_partner_are_refused(score, gold, predicted):
         score(gold, predicted)
 
 
-@pytest.mark.parametrize("score", [tag_accuracy, entity_scores])
+@pytest.mark.parametrize("score", [tag_accuracy, entity_scores, character_f1])
 def test_nothing_to_score_is_refused(score):
     with pytest.raises(ValueError, match="nothing to score"):
         score([[]], [[]])

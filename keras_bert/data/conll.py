@@ -38,12 +38,14 @@ class TaggedSentences:
 
     Units are characters if each of them is one character and at least one is white space, as in files with a character
     a line, where spaces have lines of their own. The text is then the characters put together; otherwise it is the
-    words with a space between them.
+    words with a space between them. A file without any space, or where a unit is a letter and its accent, doesn't show
+    what it is: tell it by `by_character`.
 
     Args:
         rows: Pairs (units, tags) of sequences of strings, as many of the one as of the other: a list.
         name: What error messages call them.
-        by_character: Whether units are characters. None: found out as above.
+        by_character: Whether units are characters, of one or more codepoints. None: found out as above.
+        is_entities: Whether the tags mark entities. None: found out; they do if each is O or a letter and a type.
 
     Attributes:
         tags: The different tags, sorted: a tuple of strings.
@@ -52,7 +54,8 @@ class TaggedSentences:
         is_entities: Whether the tags mark entities.
 
     Raises:
-        ValueError: If there is no sentence, or one that isn't such a pair.
+        ValueError: If there is no sentence, or one that isn't such a pair, or some tags mark entities, with B- among
+            them, and others don't.
 
     Example:
     >>> sentences = TaggedSentences([(["Ann", "Lee", "left"], ["I-PER", "I-PER", "O"])])
@@ -62,7 +65,7 @@ class TaggedSentences:
     (('B-PER', 'I-PER', 'O'), True, False)
     """
 
-    def __init__(self, rows, name="the sentences", by_character=None):
+    def __init__(self, rows, name="the sentences", by_character=None, is_entities=None):
         self.name = name
         self._rows = [_checked(row, number, name) for number, row in enumerate(rows, 1)]
         if not self._rows:
@@ -70,8 +73,8 @@ class TaggedSentences:
         units = {unit for units, _ in self._rows for unit in units}
         characters = all(len(unit) == 1 for unit in units) and any(unit.isspace() for unit in units)
         self.by_character = characters if by_character is None else by_character
-        came = {tag for _, tags in self._rows for tag in tags}
-        self.is_entities = came != {"O"} and all(tag == "O" or _ENTITY_TAG.match(tag) for tag in came)
+        came = collections.Counter(tag for _, tags in self._rows for tag in tags)
+        self.is_entities = _checked_entities(came, name, is_entities)
         if self.is_entities:
             self._rows = [(units, to_bio(tags)) for units, tags in self._rows]
         self.counts = collections.Counter(tag for _, tags in self._rows for tag in tags)
@@ -98,15 +101,16 @@ class TaggedSentences:
             seed: An integer: the same one gives the same sample.
 
         Returns:
-            A `TaggedSentences`, in the order of this one.
+            A `TaggedSentences`, in the order of this one, with the same `by_character` and `is_entities`.
         """
         if size >= len(self):
             return self
         kept = sorted(random.Random(seed).sample(range(len(self)), size))
-        return TaggedSentences([self._rows[i] for i in kept], f"{size} of {self.name}", self.by_character)
+        rows = [self._rows[i] for i in kept]
+        return TaggedSentences(rows, f"{size} of {self.name}", self.by_character, self.is_entities)
 
 
-def read_tagged(path, word_column=None, tag_column=None):
+def read_tagged(path, word_column=None, tag_column=None, by_character=None):
     """Reads a CoNLL or CoNLL-U file.
 
     Lines have cells between tabs, or between spaces if the first line with a word has no tab. Sentences end at lines
@@ -118,13 +122,15 @@ def read_tagged(path, word_column=None, tag_column=None):
         path: A file in UTF-8. One whose name ends in .conllu is CoNLL-U.
         word_column: The column of the words, counted from 0, or from the end if negative. None: 0; of CoNLL-U, 1.
         tag_column: The column of the tags. None: the last; of CoNLL-U, 3, the universal part of speech.
+        by_character: As in `TaggedSentences`. Of files that go together give all the same: that of the first.
 
     Returns:
         A `TaggedSentences`.
 
     Raises:
         ValueError: If the file or a column is missing, a line has another number of cells than the first or an empty
-            one where a word or tag is expected (it is named), or there is no sentence.
+            one where a word or tag is expected (it is named), there is no sentence, or some tags mark entities and
+            others don't.
 
     Example:
     >>> import tempfile
@@ -147,7 +153,7 @@ def read_tagged(path, word_column=None, tag_column=None):
             lines = [line.rstrip("\r\n") for line in file]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} isn't UTF-8: {error}. Convert it first, for example with iconv -t UTF-8.") from error
-    return TaggedSentences(_sentences(lines, path, universal, word_column, tag_column), str(path))
+    return TaggedSentences(_sentences(lines, path, universal, word_column, tag_column), str(path), by_character)
 
 
 def check_tags(sentences, tags):
@@ -158,7 +164,8 @@ def check_tags(sentences, tags):
         tags: The tags of the model.
 
     Raises:
-        ValueError: If a unit has a tag that isn't among `tags`, or there is but one.
+        ValueError: If a unit has a tag that isn't among `tags`, there is but one, or either the sentences' or the
+            model's tags mark entities and the others don't.
 
     Example:
     >>> check_tags(TaggedSentences([(["Ann", "left"], ["B-PER", "O"])]), ["B-PER", "I-PER", "O"])
@@ -168,6 +175,14 @@ def check_tags(sentences, tags):
         raise ValueError(
             f"Tagging needs at least 2 tags. Received: tags={[*known]!r}, for {sentences.name}. Check that the tag "
             "column is the right one."
+        )
+    is_entities = not _strays(known)
+    if sentences.is_entities != is_entities and sentences.tags != ("O",):
+        ours, theirs = ("do", "don't") if sentences.is_entities else ("don't", "do")
+        raise ValueError(
+            f"Sentences to train on and to tag must have tags of the same kind. Those of {sentences.name}, "
+            f"{some_of(sentences.tags)}, {ours} mark entities; those of the model, {some_of(known)}, {theirs}. Check "
+            "that the tag column is the right one in both."
         )
     unknown = [tag for tag in sentences.tags if tag not in known]
     if unknown:
@@ -221,6 +236,25 @@ def _checked(row, number, name):
             ]
         )
     return units, tags
+
+
+def _strays(tags):
+    """tags -> those that mark no entity: neither O nor a letter and a type."""
+    return [tag for tag in tags if tag != "O" and not _ENTITY_TAG.match(tag)]
+
+
+def _checked_entities(counts, name, is_entities):
+    """tag -> its number, whose, what is said of them -> whether they mark entities; a `ValueError` if but some do."""
+    strays = _strays(counts)
+    letters = {tag[0] for tag in counts if _ENTITY_TAG.match(tag)}
+    is_mixed = "B" in letters and (len(letters) > 1 or "O" in counts)
+    if strays and (is_entities or (is_entities is None and is_mixed)):
+        raise ValueError(
+            f"Tags that mark entities are O, or B-, I-, E-, L-, S- or U- with a type behind it. In {name} there are "
+            f"others too: {some_of([f'{tag!r} ({counts[tag]} times)' for tag in strays])}. Correct these lines, or "
+            "check that the tag column is the right one."
+        )
+    return counts.keys() != {"O"} and not strays if is_entities is None else is_entities
 
 
 def _sentences(lines, path, universal, word_column, tag_column):

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert.data.conll import TaggedSentences, check_tags
-from keras_bert.data.packing import check_max_length, joined
+from keras_bert.data.packing import check_max_length
 from keras_bert.data.tasks import chunked, shuffled_batches
-from keras_bert.data.windows import check_stride, most_context, window_positions, window_spans
+from keras_bert.data.windows import check_stride, default_stride, most_context, window_spans, windowed
 
 
 def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=None, seed=None, multiple_of=1):
@@ -34,7 +34,7 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
         first token of a unit, 0 elsewhere.
 
     Raises:
-        ValueError: If a unit has a tag that isn't among `tags`, or an argument is out of its range.
+        ValueError: As in `check_tags`, or if an argument is out of its range.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##s", "go"])
@@ -47,7 +47,7 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
     check_tags(sentences, tags)
     check_max_length(max_length)
     room = max_length - 2
-    stride = max_length // 4 if stride is None else stride
+    stride = default_stride(max_length) if stride is None else stride
     check_stride(stride, room)
     number_of = {tag: number for number, tag in enumerate(tags)}
 
@@ -65,12 +65,11 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
         places, size = tf.boolean_mask(first, has_token)[:, None], tf.size(ids.values, tf.int64)[None]
         labels = tf.scatter_nd(places, tf.boolean_mask(numbers.values, has_token), size)  # [N]
         weights = tf.scatter_nd(places, tf.ones_like(places[:, 0], tf.float32), size)
-        positions = window_positions(ids, *window_spans(ids.row_lengths(), room, stride))  # [S, (T)]
-        windows = tf.gather(ids.values, positions.values)
+        windows, positions, _ = windowed(ids, tokenizer, max_length, stride)
         chosen = tf.cast(most_context(positions, size[0]).values, tf.float32)
         weights = tf.gather(weights, positions.values) * chosen
         return (
-            joined(positions.with_values(windows), None, tokenizer),
+            windows,
             _framed(positions.with_values(tf.gather(labels, positions.values))),
             _framed(positions.with_values(weights)),
         )

@@ -31,8 +31,12 @@ def predictor(model, tokenizer, max_length=None, **options):
             answer is none where `null_difference` is greater (by default there is one always).
             Of token classifiers, `labels`: the tags in the order of the logits, as above; `stride`: longer texts run in
             windows that share so many tokens, by default a quarter of `max_length`, and each word is answered where it
-            has most context; `unit`: what has a tag, a "word" (words and punctuation marks, as BERT parts them) or,
-            for models trained on characters, whose entities end within words, a "piece" of a word.
+            has most context; `unit`: what has a tag, a "word" (words and punctuation marks, as BERT parts them), what
+            white space parts ("space": for texts in which, as in the training files, a space stands between words and
+            punctuation marks; each has the tag that `unit_tagger` gives it) or, for models trained on characters,
+            whose entities end within words, a "piece" of a word. With "word", punctuation marks within the words of
+            training files (U.S., n't, @user) are units of their own, whose tags training didn't see. `fallback`: with
+            "space", the tag of words that vanish in normalization, as in `unit_tagger`.
 
     Returns:
         A `tf.function` of strings [B], by name or by position, that gives a dict.

@@ -8,46 +8,48 @@ import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.checks import check_names, check_positive_integer
-from keras_bert.data.packing import check_max_length, joined, pad
+from keras_bert.data.packing import check_max_length, pad
 from keras_bert.data.tagging import tokens_of_units
-from keras_bert.data.windows import check_stride, most_context, window_positions, window_spans
+from keras_bert.data.windows import check_stride, default_stride, most_context, windowed
 from keras_bert.decoding import fill_tags, is_bio, join_entities, repair_tags
 from keras_bert.models import check_length_of, config_of, labels_of
+from keras_bert.prediction.backend import check_backend
+from keras_bert.prediction.slices import in_slices
 
 _WHITE_SPACE = r"[\s\p{Z}]+"
+_PARTS_WORDS = r"[\t\n\r\p{Z}]"  # what is white space to the tokenizer: other control characters it drops
 
 
-def tag(model, tokenizer, max_length, labels=None, stride=None, unit="word"):
+def tag(model, tokenizer, max_length, labels=None, stride=None, unit="word", fallback=None):
     """token_classifier, WordPieceTokenizer, `predictor`'s options -> function of strings, names of its inputs."""
     labels = class_names(model, labels)
-    if unit not in ("word", "piece"):
-        raise ValueError(
-            f'`unit` must be "word", or "piece" for models trained on characters. Received: unit={unit!r}.'
-        )
+    fallback = _checked_fallback(fallback, labels)
     answers_of_tokens = _answers_of_tokens(model, tokenizer, labels, max_length, stride)
-    goes_on = tf.constant([token.startswith("##") for token in tokenizer.vocabulary])
+    if unit == "space":
+        answers_of_units = _answers_of_units(answers_of_tokens, tokenizer, labels, fallback)
+
+        def answers_of(text):
+            starts, ends = _parted_by_space(text)
+            return starts, ends, *answers_of_units(text, starts, ends)
+
+    elif unit in ("word", "piece"):
+        answers_of = _answers_of_texts(answers_of_tokens, tokenizer, labels, unit)
+    else:
+        raise ValueError(
+            '`unit` must be "word", "space" for words that white space parts, or "piece" for models trained on '
+            f"characters. Received: unit={unit!r}."
+        )
 
     def answer(text):
-        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
-        tags, probabilities = answers_of_tokens(ids)
-        rows = ids.value_rowids()
-        # Several tokens may come from one character; the first of them answers.
-        begins = _changes(rows) | (token_starts.values != _before(token_starts.values))
-        if unit == "word":
-            begins &= _changes(rows) | ~tf.gather(goes_on, ids.values)
-        number = tf.cumsum(tf.cast(begins, tf.int64)) - 1
-        units = tf.RaggedTensor.from_value_rowids(tf.where(begins)[:, 0], tf.boolean_mask(rows, begins), ids.nrows())
-        starts = units.with_values(tf.gather(token_starts.values, units.values))
-        ends = units.with_values(tf.math.segment_max(token_ends.values, number))
-        tags = tf.gather(tags, units.values)
-        tags = units.with_values(repair_tags(tags, units.value_rowids()) if is_bio(labels) else tags)
+        starts, ends, tags, probabilities = answers_of(text)
+        tags = starts.with_values(tags)
         codepoints = tf.strings.unicode_decode(text, "UTF-8")  # what isn't UTF-8 becomes U+FFFD, as in the tokenizer
         answers = {
             "word": substrings(codepoints, starts, ends),
             "start": starts,
             "end": ends,
             "tag": tags,
-            "probability": units.with_values(tf.gather(probabilities, units.values)),
+            "probability": starts.with_values(probabilities),
         }
         if is_bio(labels):
             entities = join_entities(tags, starts, ends)
@@ -82,7 +84,7 @@ def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, l
         of its tags, strings.
 
     Raises:
-        ValueError: If an argument is out of its range or doesn't fit the model.
+        ValueError: If an argument is out of its range or doesn't fit the model, or the backend isn't TensorFlow.
 
     Example:
     >>> from keras_bert.data import TaggedSentences
@@ -93,32 +95,19 @@ def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, l
     >>> len(tags[0]), tags[0][1]
     (3, 'O')
     """
+    check_backend()
     check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
     check_positive_integer("batch_size", batch_size)
     labels = class_names(model, labels)
-    fallback = fallback or ("O" if "O" in labels else labels[0])
-    if fallback not in labels:
-        raise ValueError(f"`fallback` must be one of the model's tags, {', '.join(labels)}. Received: {fallback!r}.")
+    fallback = _checked_fallback(fallback, labels)
     answers_of_tokens = _answers_of_tokens(model, tokenizer, labels, check_length_of(model, max_length), stride)
+    answers_of_units = _answers_of_units(answers_of_tokens, tokenizer, labels, fallback)
     spans = tf.RaggedTensorSpec([None, None], tf.int32)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string), spans, spans], autograph=False)
     def tags_of_units(text, starts, ends):
         """strings [B], units' first codepoints and ends, ragged [B, (U)] -> strings [sum of U]."""
-        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
-        tags = tf.concat([answers_of_tokens(ids)[0], [""]], 0)  # [N + 1]
-        first, covering = tokens_of_units(text, starts, ends, token_starts, token_ends)
-        nothing = tf.size(ids.values, tf.int64)
-        own = tf.gather(tags, tf.where(first >= 0, first, nothing))
-        covered = tf.gather(tags, tf.where(covering >= 0, covering, nothing))
-        if is_bio(labels):
-            covered = tf.strings.regex_replace(covered, "^B-", "I-")
-        tags = tf.where(first >= 0, own, covered)
-        words = substrings(tf.strings.unicode_decode(text, "UTF-8"), starts, ends).values
-        is_space = tf.strings.regex_full_match(words, _WHITE_SPACE)
-        rows = starts.value_rowids()
-        tags = fill_tags(tags, (first >= 0) | (covering >= 0), is_space, rows, fallback)
-        return repair_tags(tags, rows) if is_bio(labels) else tags
+        return answers_of_units(text, starts, ends)[0]
 
     def tag_sentences(sentences):
         sentences = list(sentences)
@@ -175,17 +164,85 @@ def substrings(codepoints, starts, ends):
     return starts.with_values(tf.strings.unicode_encode(pieces, "UTF-8"))
 
 
+def _answers_of_texts(answers_of_tokens, tokenizer, labels, unit):
+    """function from `_answers_of_tokens`, ... -> a function: strings [B] -> the starts and ends, ragged int32 [B, (U)],
+    of words as the tokenizer parts them, or of their pieces; and their tags and probabilities, [sum of U]."""
+    goes_on = tf.constant([token.startswith("##") for token in tokenizer.vocabulary])
+
+    def answers(text):
+        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
+        tags, probabilities = answers_of_tokens(ids)
+        rows = ids.value_rowids()
+        # Several tokens may come from one character; the first of them answers.
+        begins = _changes(rows) | (token_starts.values != _before(token_starts.values))
+        if unit == "word":
+            begins &= _changes(rows) | ~tf.gather(goes_on, ids.values)
+        number = tf.cumsum(tf.cast(begins, tf.int64)) - 1
+        units = tf.RaggedTensor.from_value_rowids(tf.where(begins)[:, 0], tf.boolean_mask(rows, begins), ids.nrows())
+        starts = units.with_values(tf.gather(token_starts.values, units.values))
+        ends = units.with_values(tf.math.segment_max(token_ends.values, number))
+        tags = tf.gather(tags, units.values)
+        tags = repair_tags(tags, units.value_rowids()) if is_bio(labels) else tags
+        return starts, ends, tags, tf.gather(probabilities, units.values)
+
+    return answers
+
+
+def _answers_of_units(answers_of_tokens, tokenizer, labels, fallback):
+    """function from `_answers_of_tokens`, ... -> a function: strings [B], units' starts and ends, ragged int32
+    [B, (U)] -> their tags, strings [sum of U], and probabilities, float32 [sum of U], 0 of units without a token."""
+
+    def answers(text, starts, ends):
+        ids, token_starts, token_ends = tokenizer.tokenize_with_offsets(text)
+        tags, probabilities = answers_of_tokens(ids)
+        first, covering = tokens_of_units(text, starts, ends, token_starts, token_ends)
+        place = tf.maximum(first, covering)
+        place = tf.where(place >= 0, place, tf.size(ids.values, tf.int64))
+        tags = tf.gather(tf.concat([tags, [""]], 0), place)
+        if is_bio(labels):
+            tags = tf.where(first >= 0, tags, tf.strings.regex_replace(tags, "^B-", "I-"))
+        words = substrings(tf.strings.unicode_decode(text, "UTF-8"), starts, ends).values
+        is_space = tf.strings.regex_full_match(words, _WHITE_SPACE)
+        rows = starts.value_rowids()
+        tags = fill_tags(tags, (first >= 0) | (covering >= 0), is_space, rows, fallback)
+        tags = repair_tags(tags, rows) if is_bio(labels) else tags
+        return tags, tf.gather(tf.concat([probabilities, [0.0]], 0), place)
+
+    return answers
+
+
+def _parted_by_space(text):
+    """strings [B] -> the starts and ends, ragged int32 [B, (U)], of what white space parts."""
+    characters = tf.strings.unicode_split(text, "UTF-8")
+    rows = characters.value_rowids()
+    place = tf.cast(tf.range(tf.size(rows, tf.int64)) - tf.gather(characters.row_starts(), rows), tf.int32)
+    is_space = tf.strings.regex_full_match(characters.values, _PARTS_WORDS)
+    begins = ~is_space & (_changes(rows) | _before(is_space))
+    number = tf.cumsum(tf.cast(begins, tf.int64)) - 1
+    ends = tf.math.segment_max(tf.boolean_mask(place + 1, ~is_space), tf.boolean_mask(number, ~is_space))
+    starts = tf.RaggedTensor.from_value_rowids(
+        tf.boolean_mask(place, begins), tf.boolean_mask(rows, begins), characters.nrows()
+    )
+    return starts, starts.with_values(ends)
+
+
+def _checked_fallback(fallback, labels):
+    """the user's tag or None, the model's tags -> the tag of units without a token."""
+    fallback = fallback or ("O" if "O" in labels else labels[0])
+    if fallback not in labels:
+        raise ValueError(f"`fallback` must be one of the model's tags, {', '.join(labels)}. Received: {fallback!r}.")
+    return fallback
+
+
 def _answers_of_tokens(model, tokenizer, labels, max_length, stride):
     """model, ... -> a function: ragged ids [B, (T)] -> tags, strings [N]; their probabilities, float32 [N]."""
     check_max_length(max_length)
-    room = max_length - 2
-    stride = max_length // 4 if stride is None else stride
-    check_stride(stride, room)
+    stride = default_stride(max_length) if stride is None else stride
+    check_stride(stride, max_length - 2)
 
     def answers(ids):
-        positions = window_positions(ids, *window_spans(ids.row_lengths(), room, stride))  # [S, (T)]
-        windows = positions.with_values(tf.gather(ids.values, positions.values))
-        logits = model(pad(joined(windows, None, tokenizer), tokenizer), training=False)  # [S, T, C]
+        rows, positions, _ = windowed(ids, tokenizer, max_length, stride)
+        logits = in_slices(model, pad(rows, tokenizer))  # [S, T, C]
         window = positions.value_rowids()
         column = tf.range(tf.size(window, tf.int64)) - tf.gather(positions.row_starts(), window) + 1  # after [CLS]
         chosen = most_context(positions, tf.size(ids.values, tf.int64)).values

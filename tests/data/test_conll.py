@@ -92,6 +92,18 @@ def test_characters_are_put_together(written):
     assert {s.text for seed in range(9) for s in sentences.sample(1, seed)} == {"서울 길", "네"}
 
 
+def test_a_file_is_of_characters_if_told_so(written):
+    path = written("서\tB-L\n울\tI-L\n")
+    assert [s.text for s in read_tagged(path, by_character=True)] == ["서울"]
+    path = written("e\u0301\tB-L\na\tI-L\n \tO\nb\tO\n")  # a letter and its accent are one unit
+    (sentence,) = read_tagged(path, by_character=True)
+    assert (sentence.text, units(sentence)) == ("e\u0301a b", ["e\u0301", "a", " ", "b"])
+    assert (sentence.starts, sentence.ends) == ((0, 2, 3, 4), (2, 3, 4, 5))
+    assert not read_tagged(path).by_character
+    path = written("서\tB-L\n \tO\n")
+    assert [s.text for s in read_tagged(path, by_character=False)] == ["서  "]
+
+
 @pytest.mark.parametrize(
     ("scheme", "tags"),
     [
@@ -138,6 +150,37 @@ def test_parts_of_speech_are_left_alone():
     sentences = TaggedSentences([(["I", "B-side"], ["PRON", "I-X"])])
     assert sentences.tags == ("I-X", "PRON") and not sentences.is_entities
     assert not TaggedSentences([(["so"], ["O"])]).is_entities
+    for tags in ("-LRB- WP$ PRP$ $ `` '' . , NN-X O", "B-side X", "E-X I-X O PRON", "ADJ ADP _ X"):
+        assert not TaggedSentences([(["w"] * len(tags.split()), tags.split())]).is_entities
+
+
+@pytest.mark.parametrize("tags", ["B-P I-P PERSON", "B-P O Q", "B-P M-P E-P O", "B-P L-P o", "B-P O I-"])
+def test_a_stray_tag_among_entities_is_named(written, tags):
+    tags = tags.split()
+    stray = next(tag for tag in tags if tag in ("PERSON", "Q", "M-P", "o", "I-"))
+    with pytest.raises(ValueError, match=rf"In .*file.conll there are others too: '{stray}' \(1 times\)"):
+        read_tagged(written("".join(f"w\t{tag}\n" for tag in tags)))
+
+
+def test_entities_and_parts_of_speech_do_not_go_together():
+    entities = TaggedSentences([(["a", "b"], ["B-P", "O"])], "valid.conll")
+    speech = TaggedSentences([(["a", "b"], ["NOUN", "O"])], "valid.conll")
+    with pytest.raises(ValueError, match=r"valid.conll, B-P, O, do mark entities; those of the model, NOUN, O, don't"):
+        check_tags(entities, speech.tags)
+    with pytest.raises(ValueError, match=r"valid.conll, NOUN, O, don't mark entities; those of the model, B-P, O, do"):
+        check_tags(speech, entities.tags)
+    check_tags(TaggedSentences([(["a"], ["O"])]), entities.tags)  # no entity in it, which is neither
+    check_tags(TaggedSentences([(["a"], ["O"])]), speech.tags)
+
+
+def test_a_sample_has_the_kind_of_the_whole():
+    speech = TaggedSentences([(["a"], ["I-X"]), (["b"], ["NOUN"])])
+    for seed in range(9):
+        sample = speech.sample(1, seed)
+        assert sample.tags in (("I-X",), ("NOUN",)) and not sample.is_entities
+    assert TaggedSentences([(["a"], ["B-P"]), (["b"], ["O"])]).sample(1, 0).is_entities
+    with pytest.raises(ValueError, match="others too: 'NOUN'"):
+        TaggedSentences([(["a"], ["NOUN"])], is_entities=True)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,15 @@ def test_characters_are_learned_where_a_token_begins():
     assert (tags.numpy().tolist(), weights.numpy().tolist()) == ([[0, 0, 2, 2, 0]], [[0, 1, 1, 1, 0]])
 
 
+def test_characters_of_more_codepoints_are_learned():
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "e\u0301", "##a", "b"]
+    tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False, lowercase=False)
+    sentences = TaggedSentences([(["e\u0301", "a", " ", "b"], ["B-P", "I-P", "O", "O"])], by_character=True)
+    ((inputs, tags, weights),) = tagging_batches(sentences, tokenizer, ["B-P", "I-P", "O"], 1, max_length=8)
+    assert inputs["token_ids"].numpy().tolist() == [[2, 5, 6, 7, 3]]
+    assert (tags.numpy().tolist(), weights.numpy().tolist()) == ([[0, 0, 1, 2, 0]], [[0, 1, 1, 1, 0]])
+
+
 def test_jamo_of_one_character_are_one_unit():
     tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ᄀ", "##ᅡ", "##ᄂ"])
     _, starts, ends = tokenizer.tokenize_with_offsets(["가나"])  # four tokens of two characters

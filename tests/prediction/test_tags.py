@@ -74,6 +74,38 @@ def test_an_entity_may_end_within_a_korean_word(by_token):
     assert [word.decode() for word in words["word"].numpy()[0]] == ["서울역에", "갔다"]
 
 
+def test_what_space_parts_by_hand(by_token):
+    tokenizer = tokenizer_of("u", ".", "s", "ann", "##s", "n", "'", "t")
+    by_token(tokenizer, {"u": "B-L", ".": "B-P", "s": "I-P", "ann": "I-P", "##s": "B-L"})
+    predict = predictor(model_for(tokenizer), tokenizer, max_length=16, unit="space")
+    answer = predict(["\u3000U.S. \u200bAnns\u200b \u200b n't\n.", "", " \t", "ann"])
+    answer = {key: value.numpy().tolist() for key, value in answer.items()}
+    words = ["U.S.", "\u200bAnns\u200b", "\u200b", "n't", "."]
+    assert [word.decode() for word in answer["word"][0]] == words
+    assert answer["word"][1:] == [[b""] * 5, [b""] * 5, [b"ann"] + [b""] * 4]
+    assert answer["start"] == [[1, 6, 13, 15, 19], [-1] * 5, [-1] * 5, [0] + [-1] * 4]
+    assert answer["end"] == [[5, 12, 14, 18, 20], [-1] * 5, [-1] * 5, [3] + [-1] * 4]
+    assert answer["tag"][0] == [b"B-L", b"B-P", b"O", b"O", b"B-P"] and answer["tag"][3][0] == b"B-P"
+    np.testing.assert_allclose(answer["probability"][0], [0.05, 0.08, 0, 0.1, 0.06], atol=1e-6)
+    assert [entity.decode() for entity in answer["entity"][0]] == ["U.S.", "\u200bAnns\u200b", "."]
+    predict = predictor(model_for(tokenizer), tokenizer, max_length=16, unit="space", fallback="B-L")
+    assert predict(["\u200b ann"])["tag"].numpy().tolist() == [[b"B-L", b"B-P"]]
+
+
+def test_what_space_parts_is_tagged_as_by_the_tagger(tagger, tokenizer):
+    generator = random.Random(11)
+    words = ["U.S.", "n't", "@user", "good", "dulls", "unheard", "\u200b", "...", "very", "a.b"]
+    rows = [[generator.choice(words) for _ in range(generator.randint(1, 12))] for _ in range(29)]
+    options = {"max_length": 11, "stride": 4, "fallback": "B-P"}
+    answer = predictor(tagger, tokenizer, unit="space", **options)([" ".join(row) for row in rows])
+    served = [[tag.decode() for tag in tags if tag] for tags in answer["tag"].numpy()]
+    assert served == unit_tagger(tagger, tokenizer, **options)(
+        TaggedSentences([(row, ["O"] * len(row)) for row in rows])
+    )
+    assert [[word.decode() for word in texts if word] for texts in answer["word"].numpy()] == rows
+    assert len({tag for tags in served for tag in tags}) >= 3
+
+
 def test_pieces_of_one_character_are_one_unit(by_token):
     tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ᄀ", "##ᅡ", "##ᄂ"])
     by_token(tokenizer, {"ᄀ": "B-L", "##ᄂ": "I-L", "##ᅡ": "B-P"})
@@ -223,7 +255,8 @@ def test_the_served_model_gives_the_same_answers(tagger, tokenizer, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"unit": "letter"}, '"word", or "piece"'),
+        ({"unit": "letter"}, '"word", "space" .* or "piece"'),
+        ({"fallback": "X"}, r"one of the model's tags.*'X'"),
         ({"stride": 7}, "less than the 7 tokens"),
         ({"labels": ["O"]}, "num_classes=5 different names"),
         ({"max_length": 33}, "max_sequence_length=32"),
