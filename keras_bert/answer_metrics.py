@@ -1,5 +1,7 @@
 """Exact match and F1 of answers, with the meaning of the official scripts of SQuAD v1.1, SQuAD v2.0 and KorQuAD v1.0.
 
+Over many questions both are in percent, as those scripts have them.
+
 Reference: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822; Lim et al. 2019,
 arXiv:1909.07005.
 """
@@ -80,7 +82,7 @@ def score_answers(predictions, answers, rules="squad"):
         rules: As in `score_answer`.
 
     Returns:
-        A dict: `exact_match` and `f1`, in percent.
+        A dict: `exact_match` and `f1`, in percent (0.0 to 100.0), as the official scripts have them.
 
     Raises:
         ValueError: If a question wasn't answered; otherwise as in `score_answer`.

@@ -1,5 +1,6 @@
 """Scores of answers: those of the official scripts."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import pytest
 
 from keras_bert.answer_metrics import best_null_threshold, normalize_answer, score_answer, score_answers
 
-GOLDEN = json.loads((Path(__file__).parent / "references" / "answer_golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads(gzip.decompress((Path(__file__).parent / "references" / "answer_golden.json.gz").read_bytes()))
 
 
 @pytest.mark.parametrize("rules", ["squad", "squad2", "korquad"])
 def test_scores_are_those_of_the_official_script(rules):
     golden = GOLDEN[rules]
+    assert len(golden["answers"]) == len(golden["scores"]) == 1000
     for name, answers in golden["answers"].items():
         ours = [100.0 * score for score in score_answer(golden["predictions"][name], answers, rules)]
         assert ours == pytest.approx(golden["scores"][name], abs=1e-9), (name, answers, golden["predictions"][name])

@@ -164,6 +164,15 @@ def answering(answer, folder, **options):
     return answer.Config(**{**files, **sizes, **options})
 
 
+def strict(path):
+    """A file of JSON, in which there is no NaN and no infinity."""
+
+    def refuse(constant):
+        raise AssertionError(f"{path} holds {constant}")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
 def test_what_answer_writes_is_used_again(answer, riddles):
     outputs = {name: riddles / name for name in ("output", "export", "predictions")}
     first = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs, test=riddles / "test.json"))
@@ -172,8 +181,9 @@ def test_what_answer_writes_is_used_again(answer, riddles):
         "real_tokens_per_s", "padding", "steps", "seconds", "output",
     }  # fmt: skip
     assert first["test_exact_match"] == first["valid_exact_match"] == 100.0  # 50 by chance, once it knows where to look
-    predictions = json.loads((riddles / "predictions" / "predictions.json").read_text())
+    predictions = strict(riddles / "predictions" / "predictions.json")
     assert (predictions["test0"], predictions["test1"], len(predictions)) == ("u", "1", 12)
+    assert not (riddles / "predictions" / "null_odds.json").exists()
     serve = tf.saved_model.load(riddles / "export").signatures["serving_default"]
     answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", ""]))
     assert answered["answer"].numpy().tolist() == [b"w", b""]
@@ -187,19 +197,38 @@ def test_answer_finds_the_threshold_of_no_answer_on_valid(answer, riddles):
         data = json.loads((riddles / f"{name}.json").read_text())
         for i, paragraph in enumerate(data["data"][0]["paragraphs"]):
             if i % 3 == 0:
-                paragraph["context"] = "it is or"
+                paragraph["context"] = "it is or" if name == "train" or i else ""
                 paragraph["qas"][0] |= {"answers": [], "is_impossible": True}
         (riddles / f"{name}.json").write_text(json.dumps(data))
     outputs = {name: riddles / name for name in ("export", "predictions")}
-    metrics = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs))
+    with pytest.warns(UserWarning, match=r"the context is empty .1: 'valid0'.*asked all the same"):
+        metrics = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs))
     assert metrics["valid_f1"] > 90  # 33 by no answer at all
-    odds = json.loads((riddles / "predictions" / "null_odds.json").read_text())
-    predictions = json.loads((riddles / "predictions" / "predictions.json").read_text())
+    # What the official scripts read: for each id a string, and a number.
+    odds = strict(riddles / "predictions" / "null_odds.json")
+    predictions = strict(riddles / "predictions" / "predictions.json")
+    assert predictions.keys() == odds.keys() == {f"valid{i}" for i in range(12)}
+    assert all(isinstance(text, str) for text in predictions.values())
+    assert all(isinstance(number, float) for number in odds.values()) and odds["valid0"] == 1e9
     is_null = {name for name in odds if odds[name] > metrics["null_threshold"]}
     assert is_null == {name for name in odds if not predictions[name]}
     serve = tf.saved_model.load(riddles / "export").signatures["serving_default"]
     answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", "it is or"]))
     assert answered["answer"].numpy().tolist() == [b"w", b""]
+
+
+def test_answer_takes_the_length_of_rows_alone_and_warns_before_training(answer, riddles):
+    data = json.loads((riddles / "test.json").read_text())
+    data["data"][0]["paragraphs"][1]["qas"][0]["question"] = "number? " * 20
+    data["data"][0]["paragraphs"][2]["qas"][0]["answers"][0]["answer_start"] = 1
+    (riddles / "test.json").write_text(json.dumps(data))
+    options = {"max_length": 20, "stride": None, "max_question_length": None, "test": riddles / "test.json"}
+    with pytest.warns(UserWarning) as warned:
+        answer.main(answering(answer, riddles, **options))
+    remarks = [str(warning.message) for warning in warned if "test.json" in str(warning.message)]
+    assert len(remarks) == 2
+    assert "answer_start (1: 'test2'). They are asked all the same." in remarks[0]
+    assert remarks[1].startswith("1 questions") and "max_question_length=8 tokens" in remarks[1]
 
 
 @pytest.mark.parametrize(

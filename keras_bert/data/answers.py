@@ -84,20 +84,14 @@ def answering_batches(
     ...     print(inputs["token_ids"].numpy().tolist(), answers["start_logits"].numpy().tolist())
     [[2, 5, 1, 3, 7, 6, 3]] [5]
     """
-    questions = questions if isinstance(questions, Questions) else Questions(questions)
     stride, max_question_length = check_room(max_length, stride, max_question_length)
+    questions = _marked(questions, tokenizer)
     if questions.left_out:
-        warnings.warn(questions.describe_left_out() + ".", stacklevel=2)
+        warnings.warn(questions.describe_left_out() + ". Training leaves them out.", stacklevel=2)
         questions = questions.for_training()
-
     question_lengths = _lengths([question.question for question in questions], tokenizer)
-    long = int(np.sum(question_lengths > max_question_length))
-    if long:
-        warnings.warn(
-            f"{long} questions of {questions.name} have more than max_question_length={max_question_length} tokens "
-            f"(the longest has {question_lengths.max()}) and lose their end.",
-            stacklevel=2,
-        )
+    if long := _describe_long(questions, question_lengths, max_question_length):
+        warnings.warn(long, stacklevel=2)
     room = max_length - _SPECIAL_TOKENS - np.minimum(question_lengths, max_question_length)
     begins, _ = window_spans(_lengths([question.context for question in questions], tokenizer), room, stride)
     count = int(tf.size(begins.values))
@@ -114,6 +108,36 @@ def answering_batches(
 
     windows = chunked(rows, (tf.string, tf.string, tf.int32, tf.int32)).map(window).unbatch()
     return shuffled_batches(windows, count, tokenizer, batch_size, seed, multiple_of)
+
+
+def evaluation_remarks(questions, tokenizer, max_length, stride=None, max_question_length=None):
+    """Says what is amiss with questions that are to be answered, not learned from.
+
+    Args:
+        questions: A `Questions`, or a list of `Question`.
+        tokenizer: A `WordPieceTokenizer`.
+        max_length: As in `answering_batches`.
+        stride: The same.
+        max_question_length: The same.
+
+    Returns:
+        A list of strings, empty if nothing is amiss: which questions have an empty context, a misplaced answer or
+        another fault that training would leave them out for, and how many lose their end.
+
+    Raises:
+        ValueError: If the lengths leave no room, as in `check_room`.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "ann", "ran"])
+    >>> questions = keras_bert.data.Questions([keras_bert.data.Question("1", "Who?", "", (("Ann", 4),))], name="dev")
+    >>> print(*evaluation_remarks(questions, tokenizer, max_length=16))
+    1 of 1 questions of dev can't be learned from: the context is empty (1: '1'). They are asked all the same.
+    """
+    _, max_question_length = check_room(max_length, stride, max_question_length)
+    questions = _marked(questions, tokenizer)
+    lengths = _lengths([question.question for question in questions], tokenizer)
+    faults = questions.describe_left_out() and questions.describe_left_out() + ". They are asked all the same."
+    return [*filter(None, (faults, _describe_long(questions, lengths, max_question_length)))]
 
 
 def context_windows(questions, contexts, tokenizer, max_length, stride, max_question_length):
@@ -245,6 +269,28 @@ def check_room(max_length, stride=None, max_question_length=None):
         stride = min(_STRIDE, room // 2)
     check_stride(stride, room)
     return stride, max_question_length
+
+
+def _marked(questions, tokenizer):
+    """Questions or a list of Question, tokenizer -> Questions that also know the answers without a token."""
+    questions = questions if isinstance(questions, Questions) else Questions(questions)
+    # Such an answer, e.g. a zero-width space, would be learned as if there were none.
+    lengths = _lengths([row.context[slice(*row.span)] if row.span else "" for row in questions], tokenizer)
+    found = zip(questions, lengths, strict=True)
+    return questions.with_reasons(
+        {row.id: "an answer has no token" for row, length in found if row.span and not length}
+    )
+
+
+def _describe_long(questions, lengths, max_question_length):
+    """Questions, their questions' numbers of tokens, the most -> how many lose their end; empty if none does."""
+    long = int(np.sum(lengths > max_question_length))
+    if not long:
+        return ""
+    return (
+        f"{long} questions of {questions.name} have more than max_question_length={max_question_length} tokens "
+        f"(the longest has {lengths.max()}) and lose their end."
+    )
 
 
 def _lengths(texts, tokenizer):

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.checks import some_of
+from keras_bert.checks import check_encodable, some_of
 
 
 class Question(NamedTuple):
@@ -47,6 +47,7 @@ class Questions:
         rows: A list of `Question`.
         name: What messages call them.
         version: What the file says of itself, e.g. `"1.1"` or `"KorQuAD_v1.0_dev"`.
+        reasons: Question's id -> why nothing can be learned from it, for what only a tokenizer can see: a dict.
 
     Attributes:
         left_out: Reason -> ids of the questions that training leaves out for it: a dict of lists, empty if none is.
@@ -66,19 +67,20 @@ class Questions:
     ['a']
     """
 
-    def __init__(self, rows, name="the questions", version=""):
+    def __init__(self, rows, name="the questions", version="", reasons=None):
         self._rows = tuple(rows)
         self.name, self.version = name, version
         if not self._rows:
             raise ValueError(f"There is no question in {name}. At least one is expected.")
-        self.left_out, ids = {}, set()
+        self.left_out, self._reasons, ids = {}, {}, set()
         for question in self._rows:
             if not isinstance(question, Question):
                 raise ValueError(f"Each of {name} must be a keras_bert.data.Question. Received: {question!r:.200}.")
             if question.id in ids:
                 raise ValueError(f"Each of {name} must have an id of its own. Received twice: {question.id!r}.")
             ids.add(question.id)
-            if reason := _why_not(question):
+            if reason := _why_not(question) or (reasons or {}).get(question.id):
+                self._reasons[question.id] = reason
                 self.left_out.setdefault(reason, []).append(question.id)
         self.has_impossible = any(question.is_impossible for question in self._rows)
 
@@ -87,6 +89,17 @@ class Questions:
 
     def __iter__(self):
         return iter(self._rows)
+
+    def with_reasons(self, reasons):
+        """Returns these questions, with more reasons why nothing can be learned from some.
+
+        Args:
+            reasons: As in the class's arguments. What was known of a question before stays.
+
+        Returns:
+            A `Questions`.
+        """
+        return Questions(self._rows, self.name, self.version, reasons | self._reasons) if reasons else self
 
     def for_training(self):
         """Leaves out the questions that nothing can be learned from.
@@ -99,16 +112,19 @@ class Questions:
         """
         if not self.left_out:
             return self
-        kept = [question for question in self if not _why_not(question)]
+        kept = [question for question in self if question.id not in self._reasons]
         if not kept:
-            raise ValueError(f"No question can be learned from: {self.describe_left_out()}. Correct the file.")
+            raise ValueError(f"No question is left to learn from: {self.describe_left_out()}. Correct the file.")
         return Questions(kept, self.name, self.version)
 
     def describe_left_out(self):
-        """Says which questions training leaves out, and why: a string, empty if none is."""
+        """Says from which questions nothing can be learned, and why: a string, empty if there is none."""
         reasons = [f"{reason} ({len(ids)}: {some_of(map(repr, ids))})" for reason, ids in self.left_out.items()]
-        count = sum(map(len, self.left_out.values()))
-        return f"{count} of {len(self)} questions of {self.name} are left out: " + "; ".join(reasons) if count else ""
+        if not reasons:
+            return ""
+        return f"{len(self._reasons)} of {len(self)} questions of {self.name} can't be learned from: " + "; ".join(
+            reasons
+        )
 
     def sample(self, size, seed):
         """Returns a random sample of these questions.
@@ -123,7 +139,7 @@ class Questions:
         if size >= len(self):
             return self
         kept = sorted(random.Random(seed).sample(range(len(self)), size))
-        return Questions([self._rows[i] for i in kept], f"{size} of {self.name}", self.version)
+        return Questions([self._rows[i] for i in kept], f"{size} of {self.name}", self.version, self._reasons)
 
 
 def read_squad(path):
@@ -201,13 +217,8 @@ def _item(held, key, kind, path, place):
     if not isinstance(value, kind) or isinstance(value, bool):
         expected = {list: "a list", str: "a string", int: "an integer"}[kind]
         raise ValueError(f"In {path}, {key!r} of {place} must be {expected}. Received: {value!r:.80}.")
-    if kind is str and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"In {path}, {key!r} of {place} holds half of a character: {error}. Correct it."
-            ) from error
+    if kind is str:
+        check_encodable(value, f"In {path}, {key!r} of {place}")
     return value
 
 

@@ -8,6 +8,7 @@ from keras_bert.checks import check_positive_integer
 from keras_bert.data.answers import check_room, context_places, context_windows
 from keras_bert.data.packing import pad
 from keras_bert.decoding import decode_spans
+from keras_bert.prediction.slices import in_slices
 
 
 def answer(
@@ -34,7 +35,7 @@ def answer(
         windows = context_windows(question, context, tokenizer, max_length, stride, max_question_length)
         inputs = pad(windows.rows, tokenizer)
         best = decode_spans(
-            **model(inputs, training=False),
+            **in_slices(model, inputs),
             places=context_places(windows, tf.shape(inputs["token_ids"])[1]),
             questions=windows.questions,
             num_questions=tf.size(context, tf.int64),

@@ -9,7 +9,7 @@ import pytest
 
 import keras_bert
 from keras_bert.data import Question, answering_batches, read_squad
-from keras_bert.data.answers import answer_columns, check_room, context_places, context_windows
+from keras_bert.data.answers import answer_columns, check_room, context_places, context_windows, evaluation_remarks
 
 CONTEXT = "A very good book. The dull film, a good film. Very very dull book the book a film"
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -99,7 +99,7 @@ def test_places_are_those_of_the_contexts_tokens(tokenizer):
 
 
 def test_questions_without_an_answer_learn_cls(tokenizer):
-    rows = [Question("x", "a", "good film"), QUESTIONS[3], Question("y", "a", "\x00\x01 \u200b", (("\x01", 1),))]
+    rows = [Question("x", "a", "good film"), QUESTIONS[3], Question("y", "a", "\x00\x01 \u200b")]
     ((inputs, answers),) = answering_batches(rows, tokenizer, 4, 16, max_question_length=7)
     columns = dict(
         zip(inputs["padding_mask"].numpy().sum(axis=1).tolist(), answers["start_logits"].numpy(), strict=True)
@@ -128,6 +128,29 @@ def test_the_user_is_told_what_is_left_out_and_cut(tokenizer):
     assert "1 of 3 questions" in left_out and "answer_start (1: 'bad')" in left_out
     assert "1 questions" in cut and "max_question_length=5 tokens (the longest has 7)" in cut
     assert sum(len(answers["end_logits"]) for _, answers in batches) == 2
+
+
+def test_answers_without_a_token_are_not_learned_as_no_answer(tokenizer):
+    rows = [
+        Question("zero", "a", "good\u200b film", (("\u200b", 4),)),
+        Question("control", "a", "\x01 film", (("\x01", 0), ("film", 2))),
+        QUESTIONS[3],
+        Question("none", "a", "\u200b"),
+    ]
+    with pytest.warns(UserWarning, match=r"2 of 4 .* an answer has no token .2: 'zero', 'control'.* leaves them out"):
+        ((_, answers),) = answering_batches(rows, tokenizer, 4, 16, max_question_length=7)
+    assert sorted(answers["end_logits"].numpy().tolist()) == [0, 10]
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match=r"No question is left.*an answer has no token"):
+        answering_batches(rows[:1], tokenizer, 4, 16)
+
+
+def test_remarks_on_questions_to_be_answered(tokenizer):
+    rows = [Question("bad", "a", "good film", (("film", 0),)), Question("empty", "a", " ", (("a", 0),)), QUESTIONS[3]]
+    faults, cut = evaluation_remarks(rows, tokenizer, 32, max_question_length=5)
+    assert faults.startswith("2 of 3 questions") and faults.endswith("They are asked all the same.")
+    assert "answer_start (1: 'bad')" in faults and "the context is empty (1: 'empty')" in faults
+    assert "1 questions" in cut and "max_question_length=5 tokens (the longest has 7)" in cut
+    assert evaluation_remarks(QUESTIONS, tokenizer, 32) == []
 
 
 @pytest.mark.parametrize(

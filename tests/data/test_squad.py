@@ -88,7 +88,7 @@ def test_what_training_leaves_out_is_named_and_still_asked_in_evaluation(tmp_pat
     described = questions.describe_left_out()
     assert described.startswith("6 of 8 questions of ")
     assert "an answer isn't at its answer_start (4: 'later', 'beyond', 'before', 'blank')" in described
-    with pytest.raises(ValueError, match="No question can be learned from: 1 of 1 questions"):
+    with pytest.raises(ValueError, match="No question is left to learn from: 1 of 1 questions"):
         Questions([Question("x", "who?", "", (("Ann", 0),))]).for_training()
 
 
@@ -99,6 +99,15 @@ def test_a_sample_is_that_of_its_seed():
     assert len({*ids}) == 5 and ids != [question.id for question in questions.sample(5, seed=4)]
     assert questions.sample(20, seed=3) is questions
     assert questions.sample(5, seed=3).version == "1.1"
+
+
+def test_reasons_from_elsewhere_are_kept():
+    rows = [Question(str(i), "who?" if i else "", "Ann", (("Ann", 0),)) for i in range(4)]
+    questions = Questions(rows, "all").with_reasons({"0": "odd", "2": "odd", "9": "odd"})
+    assert questions.left_out == {"the question is empty": ["0"], "odd": ["2"]}
+    assert questions.with_reasons({}) is questions
+    assert [questions.sample(3, seed=s).left_out.get("odd") for s in range(8)].count(["2"]) > 0
+    assert [question.id for question in questions.for_training()] == ["1", "3"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +138,7 @@ def test_files_in_other_formats_are_refused(tmp_path, content, message):
         (asked("x", ("Ann", 0), is_impossible=True), "id 'x' has both"),
         (asked("x", ("Ann", "0")), "'answer_start' of .*'x' must be an integer. Received: '0'"),
         (asked("x", ("Ann", True)), "'answer_start' of .*'x' must be an integer. Received: True"),
-        (asked("x", ("Ann", 0), question="who\ud83d?"), "'question' of .*'x' holds half of a character"),
+        (asked("x", ("Ann", 0), question="who\ud83d?"), "'question' of .*'x' has half of a surrogate pair"),
         (asked("a", ("Ann", 0)), "Received twice: 'a'"),
     ],
 )

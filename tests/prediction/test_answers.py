@@ -92,6 +92,18 @@ def test_answers_are_those_of_a_search_through_all(options, model, tokenizer):
         assert answer["probability"][i] == answer["probabilities"][i, 0]
 
 
+def test_a_context_of_more_windows_than_a_slice_holds(model, tokenizer):
+    context = CONTEXTS[0] * 12
+    predict = keras_bert.predictor(model, tokenizer, 9, stride=1, max_question_length=2, max_answer_length=2)
+    answer = {key: value.numpy()[0] for key, value in predict(["the book"], [context]).items()}
+    spans, null = searched(model, tokenizer, "the book", context, 9, 1, 2, 2)
+    assert len(tokenizer(context)) > 64 * 3  # a window advances by 3
+    best = max(spans, key=spans.get)
+    np.testing.assert_allclose(answer["score"], spans[best], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(spans[answer["start"], answer["end"]], spans[best], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(answer["null_difference"], null - spans[best], rtol=1e-4, atol=1e-4)
+
+
 def test_no_answer_wins_over_the_threshold(model, tokenizer):
     columns = QUESTIONS[:3], CONTEXTS[:3]
     free = keras_bert.predictor(model, tokenizer)(*columns)

@@ -1,4 +1,4 @@
-"""Writes answer_golden.json: what the official scripts say of invented answers and predictions.
+"""Writes answer_golden.json.gz: what the official scripts say of invented answers and predictions.
 
     python make_answer_golden.py evaluate-v1.1.py evaluate-v2.0.py evaluate-korquad-v1.0.py
 
@@ -6,6 +6,7 @@ with the scripts of SQuAD v1.1, SQuAD v2.0 (it needs numpy) and KorQuAD v1.0, fr
 https://rajpurkar.github.io/SQuAD-explorer and https://korquad.github.io.
 """
 
+import gzip
 import importlib.util
 import json
 import random
@@ -15,7 +16,7 @@ from pathlib import Path
 ENGLISH = "the a An red-brick Tower of St. Mary's 1,204 feet (high) U.S. é naïve “quoted” the\u00a0the $5 — an..."
 KOREAN = "《한강》 부산에서 <서울> 〈토지〉 ‘김도윤’이 1987년에 (주)가나 \"가나다\" The U.S. 3.14% “따옴표” - 'a'"
 WORDS = {"squad": ENGLISH.split(" "), "korquad": KOREAN.split(" ")}
-COUNT = 150
+COUNT = 1000
 
 
 def load(path):
@@ -82,8 +83,9 @@ def main():
         "threshold": threshold,
         "f1": best,
     }
-    path = Path(__file__).with_name("answer_golden.json")
-    path.write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    path = Path(__file__).with_name("answer_golden.json.gz")
+    written = json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n"
+    path.write_bytes(gzip.compress(written.encode(), mtime=0))
     print({rules: golden[rules].get("all", golden[rules].get("f1")) for rules in golden})
 
 
