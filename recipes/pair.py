@@ -150,7 +150,7 @@ def main(config):
 
     throughput = Throughput()
     validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(scores(valid, "val_")))
-    keep_best = KeepBest("val_accuracy" if classifies else "val_spearman", tokenizer, config.output)
+    keep_best = KeepBest("val_accuracy" if classifies else "val_pearson", tokenizer, config.output)
     model.fit(
         throughput.count(batches),
         epochs=config.epochs,
