@@ -269,16 +269,17 @@ def test_answer_learns_from_its_samples(answer, language):
 
 
 def test_classify_takes_long_texts_in_windows(classify, tmp_path):
-    """The word that tells comes after what training sees of the long texts of `valid`."""
+    """The words that tell come after what training sees of the long texts of `test`."""
     short = [f"a {'good' if i % 2 else 'dull'} book {i}\t{i % 2}" for i in range(40)]
-    long = [f"{'a the ' * 8}{' good' if i % 2 else ' dull'} book\t{i % 2}" for i in range(10)]
-    for name, lines in (("train", short), ("valid", long)):
+    long = [f"{'a the ' * 4}{'good book ' * 8 if i % 2 else 'dull book ' * 8}\t{i % 2}" for i in range(10)]
+    for name, lines in (("train", short), ("valid", short[:10]), ("test", long)):
         (tmp_path / f"{name}.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n")
-    options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "max_length": 10}
-    assert classify.main(config(classify, tmp_path, **options))["valid_accuracy"] == 0.5
+    options = {"test": tmp_path / "test.tsv", "epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "max_length": 10}
+    assert classify.main(config(classify, tmp_path, **options))["test_accuracy"] == 0.5
     metrics = classify.main(config(classify, tmp_path, **options, stride=2, export=tmp_path / "served"))
-    assert metrics["valid_accuracy"] == 1.0
+    assert metrics["test_accuracy"] == metrics["valid_accuracy"] == 1.0
+    assert "test_loss" not in metrics  # it would be of texts without their ends
     serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
-    assert serve(text=tf.constant(["a the " * 20 + "dull book"]))["label"].numpy() == [b"0"]
+    assert serve(text=tf.constant(["a the " * 4 + "dull book " * 8]))["label"].numpy() == [b"0"]
     with pytest.raises(ValueError, match="less than the 8 tokens"):
         classify.main(config(classify, tmp_path, **options, stride=8))
