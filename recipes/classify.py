@@ -52,7 +52,8 @@ class Config:
         learning_rate: The highest rate, after the warm-up.
         max_length: The most tokens of a text; what is longer loses its end.
         stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
-            averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them.
+            averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them. Where
+            one window tells and many don't, the many outvote it.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
         seed: Of weights, shuffling and dropout.
     """
