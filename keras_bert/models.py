@@ -15,6 +15,7 @@ from keras_bert.layers import (
     TokenAndPositionAndSegmentEmbedding,
     TransformerEncoder,
 )
+from keras_bert.training import BertModel
 
 
 def backbone(config, name="backbone"):
@@ -71,7 +72,7 @@ def backbone(config, name="backbone"):
         )(hidden_states, padding_mask=inputs["padding_mask"])  # [B, T, D]
     pooled_output = Pooler(config.hidden_dim, config.initializer_range, name="pooler")(hidden_states)  # [B, D]
     outputs = {"sequence_output": hidden_states, "pooled_output": pooled_output}
-    return keras.Model(inputs, outputs, name=name)
+    return BertModel(inputs, outputs, name=name)
 
 
 def config_of(model):
@@ -175,7 +176,7 @@ def pretrainer(backbone):
     pooler = _layer(backbone, Pooler, "pooler")
     pooled = pooler(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
     outputs = {"mlm": mlm_logits, "nsp": NSPHead(pooler.initializer_range, name="nsp")(pooled)}
-    return keras.Model({**mlm_inputs, "cls_positions": cls_positions}, outputs, name="pretrainer")
+    return BertModel({**mlm_inputs, "cls_positions": cls_positions}, outputs, name="pretrainer")
 
 
 def masked_language_model(backbone):
@@ -197,7 +198,7 @@ def masked_language_model(backbone):
     (None, None, 29)
     """
     inputs, logits = _masked_words(backbone)
-    return keras.Model(inputs, {"mlm": logits}, name="masked_language_model")
+    return BertModel(inputs, {"mlm": logits}, name="masked_language_model")
 
 
 def _masked_words(backbone):
@@ -238,7 +239,7 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     """
     _check_classes(num_classes)
     head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
-    return keras.Model(backbone.input, head(backbone.output["pooled_output"]), name="text_classifier")
+    return BertModel(backbone.input, head(backbone.output["pooled_output"]), name="text_classifier")
 
 
 def text_regressor(backbone, dropout=None):
@@ -258,7 +259,7 @@ def text_regressor(backbone, dropout=None):
     >>> text_regressor(backbone(BertConfig.named("tiny"))).compile("adam", "mse")
     """
     head = _classification_head(backbone, 1, None, dropout, "regressor")
-    return keras.Model(backbone.input, head(backbone.output["pooled_output"]), name="text_regressor")
+    return BertModel(backbone.input, head(backbone.output["pooled_output"]), name="text_regressor")
 
 
 def token_classifier(backbone, num_classes, labels=None, dropout=None):
@@ -283,7 +284,7 @@ def token_classifier(backbone, num_classes, labels=None, dropout=None):
     """
     _check_classes(num_classes)
     head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
-    return keras.Model(backbone.input, head(backbone.output["sequence_output"]), name="token_classifier")
+    return BertModel(backbone.input, head(backbone.output["sequence_output"]), name="token_classifier")
 
 
 def span_predictor(backbone):
@@ -306,7 +307,7 @@ def span_predictor(backbone):
     head = _classification_head(backbone, 2, None, 0.0, "span")
     logits = head(backbone.output["sequence_output"])  # [B, T, 2]
     outputs = {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
-    return keras.Model(backbone.input, outputs, name="span_predictor")
+    return BertModel(backbone.input, outputs, name="span_predictor")
 
 
 def _classification_head(backbone, num_classes, labels, dropout, name):

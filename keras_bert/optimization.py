@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.keras_internals import SummedGradients
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -71,13 +72,13 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class AdamW(keras.optimizers.AdamW):
+class AdamW(SummedGradients, keras.optimizers.AdamW):
     """AdamW with BERT's exclusions: weight decay for kernels and embeddings, none for biases and LayerNorm.
 
     The arithmetic is that of `keras.optimizers.AdamW` with `global_clipnorm`, but for a row of a table that is looked
-    up more than once, whose gradients are summed before they are squared. On TensorFlow, outside a `tf.distribute`
-    strategy, clipping, decay and update of a variable run as one compiled pass over its memory instead of dozens of
-    operations.
+    up more than once, whose gradients are summed before they are squared, and under a `tf.distribute` strategy, where
+    the sum of the replicas' gradients is clipped. On TensorFlow, clipping, decay and update of a variable run as one
+    compiled pass over its memory instead of dozens of operations.
 
     Args:
         learning_rate: A float or a schedule, e.g. `WarmupPolynomialDecay`.
@@ -140,7 +141,7 @@ class AdamW(keras.optimizers.AdamW):
         import tensorflow as tf
 
         # An embedding's gradient comes as one slice a look-up. Keras would square the slices of a row, not their sum.
-        grads = [tf.convert_to_tensor(gradient) for gradient in grads]
+        grads = self.sum_over_replicas([tf.convert_to_tensor(gradient) for gradient in grads])
         if not self._can_fuse():
             return super()._backend_apply_gradients(grads, trainable_variables)
 
@@ -153,6 +154,7 @@ class AdamW(keras.optimizers.AdamW):
         learning_rate = tf.cast(self.learning_rate, "float32")
         corrections = self._corrections("float32")
         fused_update = _fused_update(self._direction, self.beta_1, self.beta_2, self.epsilon)
+        # Every replica has the same sums, and so makes the same update to its own copy of the variables.
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             i = self._get_variable_index(variable)
             handles = [keeper.value.handle for keeper in (variable, self._momentums[i], self._velocities[i])]
@@ -172,7 +174,8 @@ class AdamW(keras.optimizers.AdamW):
 
         unusual = self.amsgrad or self.use_ema or self.gradient_accumulation_steps or self.clipnorm or self.clipvalue
         float32 = all(variable.dtype == "float32" for variable in self._trainable_variables)
-        return float32 and not unusual and not tf.distribute.has_strategy()
+        on_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)  # There XLA compiles all.
+        return float32 and not unusual and not on_tpu
 
 
 @keras.saving.register_keras_serializable("keras_bert")

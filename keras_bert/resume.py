@@ -1,27 +1,43 @@
 """Training that survives its process: atomic checkpoints, and a continuation that is exact."""
 
 import contextlib
-import hashlib
 import itertools
 import json
 import re
 import shutil
-import tempfile
+import signal
+import threading
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from keras_bert.checks import check_positive_integer, some_of
-from keras_bert.files import sync_to_disk, written_beside
+from keras_bert.step_directories import (
+    FILES,
+    LEFT_OVER,
+    VARIABLES,
+    BrokenError,
+    checkpoints,
+    prepare,
+    read_state,
+    write,
+)
+from keras_bert.workers import any_worker, check_same, gather_strings, is_chief, worker_of
 
-_FORMAT = 1
-_VARIABLES, _STATE = _FILES = ("variables.safetensors", "state.json")
-_CHECKPOINT = re.compile(r"step-(\d{8,})")
-_LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
+PREEMPTED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
+
+_FORMAT = 2
+
+
+class Preempted(SystemExit):
+    """Ends the process, with exit code 75, after SIGTERM: the last step is in a checkpoint, and training isn't over."""
+
+    def __init__(self):
+        super().__init__(PREEMPTED_EXIT_CODE)
 
 
 class Resume(keras.callbacks.Callback):
@@ -30,8 +46,12 @@ class Resume(keras.callbacks.Callback):
     A checkpoint holds every variable of the model, the states of its dropout included, and of its optimizer, with the
     state of the data. It is written beside its place, flushed to the disk and renamed, so that a kill or a power cut at
     any moment leaves the last checkpoint or the new one, never half of one. With the same batches and deterministic
-    arithmetic, the continued training ends with the same bits as an uninterrupted one. One process at a time may use
+    arithmetic, the continued training ends with the same bits as an uninterrupted one. One training at a time may use
     the directory.
+
+    Several workers train with one directory that all of them can read; the first of them writes. SIGTERM, by which
+    clusters announce that they take a machine back, on any worker: all of them end after the step, with a checkpoint
+    and the exit code 75.
 
     Call `restore` after `compile` and before `fit`; the same command then starts and continues a training. Give `fit`
     the remaining steps only, and don't call it when none remain: Keras takes `steps_per_epoch=0` for "no end".
@@ -51,6 +71,7 @@ class Resume(keras.callbacks.Callback):
         ValueError: If the directory can't be written or holds something else, if `settings` isn't JSON-able, or if an
             argument is out of its range. From `fit`: if the directory holds checkpoints and `restore` wasn't called.
         OSError: From `fit`, if a checkpoint can't be written, e.g. on a full disk; the earlier ones stay whole.
+        Preempted: From `fit`, after SIGTERM.
 
     Example:
     >>> directory = tempfile.mkdtemp()
@@ -74,10 +95,12 @@ class Resume(keras.callbacks.Callback):
         self.keep = check_positive_integer("keep", keep)
         self.data = data
         self.settings = _json_of("settings", {} if settings is None else settings)
-        _prepare(self.directory)
-        self._restored = not _checkpoints(self.directory)
+        prepare(self.directory)
+        self._restored = not checkpoints(self.directory)
         self._newest = None  # The newest checkpoint that is known to be whole: its path,
         self._saved_step = 0  # and its step.
+        self._terminated = False  # Whether SIGTERM came.
+        self._former_handler = None
 
     def restore(self, model):
         """Gives a compiled model the state of the newest whole checkpoint, and the data its place.
@@ -103,18 +126,25 @@ class Resume(keras.callbacks.Callback):
         if not getattr(model, "optimizer", None) or not model.built:
             raise ValueError("The model must be compiled and built before `restore`: its optimizer is restored too.")
         if not model.optimizer.built:
-            strategy = getattr(model, "distribute_strategy", None)  # Of the TensorFlow backend only.
+            strategy = getattr(model, "distribute_strategy", None)
             with strategy.scope() if strategy else contextlib.nullcontext():
                 model.optimizer.build(model.trainable_variables)
         self.set_model(model)
-        for path in self.directory.iterdir():
-            if _LEFT_OVER.fullmatch(path.name):
-                shutil.rmtree(path)
+        if is_chief(self._strategy()):
+            for path in self.directory.iterdir():
+                if LEFT_OVER.fullmatch(path.name):
+                    shutil.rmtree(path)
+        self._restore_newest()
+        check_same(self._strategy(), step=self._saved_step, settings=self.settings)
+        return self._saved_step
+
+    def _restore_newest(self):
+        """Sets model and data as the newest whole checkpoint has them; a `ValueError` if there are broken ones only."""
         broken = []
-        for path in reversed(_checkpoints(self.directory)):
+        for path in reversed(checkpoints(self.directory)):
             try:
-                state = _read_state(path)
-            except _BrokenError as error:
+                state = read_state(path)
+            except BrokenError as error:
                 broken.append(f"{path.name} ({error})")
                 continue
             if broken:
@@ -123,14 +153,13 @@ class Resume(keras.callbacks.Callback):
                     stacklevel=2,
                 )
             self._restore_from(path, state)
-            return self._saved_step
+            return
         if broken:
             raise ValueError(
                 f"No checkpoint in {self.directory} is whole: {', '.join(broken)}. To start afresh, remove the "
                 "directory or choose another one."
             )
         self._restored = True
-        return 0
 
     def save(self):
         """Saves a checkpoint now, and removes those that are older than the last `keep`.
@@ -153,11 +182,16 @@ class Resume(keras.callbacks.Callback):
         path = self.directory / f"step-{step:08d}"
         if path == self._newest:
             return path
+        data = None if self.data is None else _json_of("data.state(step)", self.data.state(step))
+        data = [json.loads(of_worker) for of_worker in gather_strings(self._strategy(), json.dumps(data))]
+        if not is_chief(self._strategy()):
+            self._newest, self._saved_step = path, step
+            return path
         state = {
             "format": _FORMAT,
             "step": step,
             "settings": self.settings,
-            "data": None if self.data is None else _json_of("data.state(step)", self.data.state(step)),
+            "data": data,  # Of each worker.
             "written_by": {"keras": keras.__version__, "backend": keras.backend.backend()},
         }
         arrays = {
@@ -165,7 +199,7 @@ class Resume(keras.callbacks.Callback):
             for name, variable in _variables(self.model).items()
         }
         try:
-            _write(path, state, arrays)
+            write(path, state, arrays)
         except (OSError, ValueError, SafetensorError) as error:
             last = (
                 f"The last checkpoint, {self._newest}, is whole" if self._newest else "There is no earlier checkpoint"
@@ -182,6 +216,13 @@ class Resume(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         # The step, or more: reading it at each batch would wait for the device.
         self._reached = self._check_continues()
+        self._terminated = False
+        if threading.current_thread() is threading.main_thread():
+            self._former_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, *_):
+        """Notes that the process is to end; the step goes on."""
+        self._terminated = True
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batch = -1
@@ -193,9 +234,19 @@ class Resume(keras.callbacks.Callback):
             self._reached = self._step()
             if self._is_due():
                 self.save()
+        if any_worker(self._strategy(), self._terminated):
+            self.on_train_end()
+            raise Preempted
 
     def on_train_end(self, logs=None):
         self.save()
+        if self._former_handler is not None:
+            signal.signal(signal.SIGTERM, self._former_handler)
+            self._former_handler = None
+
+    def _strategy(self):
+        """The model's `tf.distribute` strategy; None on other backends."""
+        return getattr(self.model, "distribute_strategy", None)
 
     def _is_due(self):
         """Whether a multiple of `every` was passed since the last checkpoint."""
@@ -230,100 +281,39 @@ class Resume(keras.callbacks.Callback):
                 "Continue with the version that wrote it."
             )
         _check_settings(path, state["settings"], self.settings)
-        if (self.data is None) != (state["data"] is None):
+        index, count = worker_of(self._strategy())
+        if len(state["data"]) != count:
             raise ValueError(
-                f"{path} was saved {'without' if state['data'] is None else 'with'} a state of the data. Pass Resume "
-                "the same `data` as then, or choose another directory."
+                f"{path} was saved by {len(state['data'])} workers, and now there are {count}, which would share the "
+                "data otherwise. Start as many as then, or choose another directory."
             )
-        arrays, variables = load_file(path / _VARIABLES), _variables(self.model)
+        data = state["data"][index]
+        if (self.data is None) != (data is None):
+            raise ValueError(
+                f"{path} was saved {'without' if data is None else 'with'} a state of the data. Pass Resume the same "
+                "`data` as then, or choose another directory."
+            )
+        arrays, variables = load_file(path / VARIABLES), _variables(self.model)
         _check_fits(path, arrays, variables, state["written_by"])
         if self.data is not None:
-            self.data.restore(state["data"])
+            self.data.restore(data)
         for name, variable in zip(sorted(arrays), variables.values(), strict=True):
             variable.assign(arrays[name])
         self._newest, self._saved_step, self._restored = path, state["step"], True
 
     def _remove_all_but_the_last(self):
         """Removes checkpoints: the oldest, and broken ones of steps that this training hasn't reached again."""
-        paths = _checkpoints(self.directory)
+        paths = checkpoints(self.directory)
         reached = [path for path in paths if path <= self._newest]
         for path in paths:
             if path in reached[-self.keep :]:
                 continue
             try:
-                for name in _FILES:
+                for name in FILES:
                     (path / name).unlink(missing_ok=True)
                 path.rmdir()
             except OSError as error:
                 warnings.warn(f"The old checkpoint {path} can't be removed: {error}.", stacklevel=3)
-
-
-class _BrokenError(Exception):
-    """A checkpoint that isn't whole; says why."""
-
-
-def _prepare(directory):
-    """Makes a directory; a `ValueError` if it can't be written or holds what isn't a checkpoint."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".step-00000000-"):
-            pass
-        foreign = [path.name for path in sorted(directory.iterdir()) if not _is_own(path)]
-    except OSError as error:
-        raise ValueError(
-            f"The directory for checkpoints can't be written: {error}. Received: {directory}. Mend it or choose "
-            "another directory."
-        ) from error
-    if foreign:
-        raise ValueError(
-            f"The directory for checkpoints must hold nothing else, or not exist yet. Received: {directory}, which "
-            f"holds {some_of(foreign)}. Choose another directory."
-        )
-
-
-def _is_own(path):
-    """path in the directory -> whether it is a checkpoint, whole or not, or what a killed process left."""
-    if _LEFT_OVER.fullmatch(path.name):
-        return True
-    is_named = _CHECKPOINT.fullmatch(path.name) and path.is_dir()
-    return bool(is_named) and {held.name for held in path.iterdir()} <= {*_FILES}
-
-
-def _checkpoints(directory):
-    """directory -> paths of the checkpoints in it, whole or not, oldest first."""
-    return sorted(path for path in directory.iterdir() if _CHECKPOINT.fullmatch(path.name))
-
-
-def _write(path, state, arrays):
-    """Checkpoint's path, state, {name: array} -> None; the directory appears when all is on the disk."""
-    with written_beside(path, layouts=[_FILES, _FILES[::-1]], overwrite=True) as beside:
-        save_file(arrays, beside / _VARIABLES)
-        variables = {"size": (beside / _VARIABLES).stat().st_size, "sha256": _digest_of_file(beside / _VARIABLES)}
-        state = {**state, "variables": variables}
-        contents = {"sha256": _digest_of_json(state), "state": state}
-        (beside / _STATE).write_text(json.dumps(contents, indent=1), encoding="utf-8")
-        for written in (beside / _VARIABLES, beside / _STATE, beside):
-            sync_to_disk(written)
-    sync_to_disk(path.parent)
-
-
-def _read_state(path):
-    """Checkpoint's path -> its state; a `_BrokenError` unless the checkpoint is whole."""
-    try:
-        contents = json.loads((path / _STATE).read_text(encoding="utf-8"))
-        state = contents["state"]
-        if contents["sha256"] != _digest_of_json(state):
-            raise _BrokenError(f"{_STATE} fails its checksum")
-        size, expected = (path / _VARIABLES).stat().st_size, state["variables"]["size"]
-        if size != expected:
-            raise _BrokenError(f"{_VARIABLES} has {size} bytes instead of {expected}")
-        if _digest_of_file(path / _VARIABLES) != state["variables"]["sha256"]:
-            raise _BrokenError(f"{_VARIABLES} fails its checksum")
-    except OSError as error:
-        raise _BrokenError(f"{Path(error.filename or _STATE).name}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise _BrokenError(f"{_STATE} isn't valid: {error}") from error
-    return state
 
 
 def _variables(model):
@@ -385,14 +375,3 @@ def _json_of(name, value):
             f"`{name}` must be a dict of numbers, strings, lists and dicts, to be kept as JSON: {error}. "
             f"Received: {value!r}."
         ) from error
-
-
-def _digest_of_json(value):
-    """What JSON can hold -> its SHA-256, as hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _digest_of_file(path):
-    """path -> the SHA-256 of the file's bytes, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

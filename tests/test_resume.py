@@ -138,7 +138,7 @@ def test_what_is_saved_and_what_is_kept(tmp_path):
     assert names(tmp_path / "run") == ["step-00000006", "step-00000007"]
     assert names(tmp_path / "run" / "step-00000007") == ["state.json", "variables.safetensors"]
     state = json.loads((tmp_path / "run" / "step-00000007" / "state.json").read_text())["state"]
-    assert (state["format"], state["step"], state["data"]) == (1, 7, {"next": 7})
+    assert (state["format"], state["step"], state["data"]) == (2, 7, [{"next": 7}])
     assert state["settings"] == {"batch_size": 3, "files": ["a"]}
     assert state["written_by"] == {"keras": keras.__version__, "backend": keras.backend.backend()}
     arrays = load_file(tmp_path / "run" / "step-00000007" / "variables.safetensors")
@@ -204,10 +204,10 @@ def test_another_model_is_refused(tmp_path):
 
 
 def test_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_bert.resume._FORMAT", 2)
+    monkeypatch.setattr("keras_bert.resume._FORMAT", 3)
     train(tmp_path, 1)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="has format 2"):
+    with pytest.raises(ValueError, match="has format 3"):
         train(tmp_path, 2)
 
 
@@ -369,11 +369,11 @@ def test_an_old_checkpoint_that_cannot_be_removed_does_not_end_training(tmp_path
 @pytest.mark.parametrize("torn_there", [False, True])
 def test_killed_at_every_step_of_writing(tmp_path, monkeypatch, torn_there):
     """A copy of the process dies at each call that changes or flushes the disk; then the old or the new is there."""
-    from keras_bert import resume as module
+    from keras_bert import step_directories as module
 
     model = tiny()
     fit_tiny(model, Resume(tmp_path), 2)
-    state = module._read_state(tmp_path / "step-00000002") | {"step": 4}
+    state = module.read_state(tmp_path / "step-00000002") | {"step": 4}
     arrays = load_file(tmp_path / "step-00000002" / "variables.safetensors")
     outcomes = []
     for moment in itertools.count():
@@ -385,7 +385,7 @@ def test_killed_at_every_step_of_writing(tmp_path, monkeypatch, torn_there):
             for owner, name in ((module, "save_file"), (os, "fsync"), (os, "mkdir"), (os, "rename")):
                 monkeypatch.setattr(owner, name, deadly(getattr(owner, name), calls, moment))
             with contextlib.suppress(BaseException):
-                module._write(tmp_path / "step-00000004", state, arrays)
+                module.write(tmp_path / "step-00000004", state, arrays)
             os._exit(0)
         killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
         with warnings.catch_warnings():

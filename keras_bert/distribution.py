@@ -1,0 +1,149 @@
+"""`tf.distribute` under plain `model.fit`: strategies by name, and what several workers must agree on.
+
+    strategy = keras_bert.distribution.strategy("multi_worker")
+    with strategy.scope():
+        model = ...  # build and compile
+    model.fit(dataset)  # the same batches on every worker; each computes its rows of them
+
+Everything else of `fit`, `evaluate` and `predict` is `keras_bert.training.BertModel`'s.
+"""
+
+import json
+import os
+
+import keras
+
+from keras_bert.keras_internals import split_among_replicas
+from keras_bert.workers import any_worker, check_same, gather_strings, has_workers, is_chief, worker_of
+
+__all__ = [
+    "any_worker",
+    "check_same",
+    "gather_strings",
+    "has_workers",
+    "is_chief",
+    "own_batches",
+    "strategy",
+    "worker_of",
+]
+
+STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
+
+
+def strategy(name="one", wait_seconds=600):
+    """Makes a strategy by its name, before anything else of TensorFlow is used.
+
+    Args:
+        name: `"one"`, the one device that TensorFlow chooses; `"mirrored"`, all GPUs of this machine, or all logical
+            CPUs where there is none; `"multi_worker"`, all processes that the environment variable TF_CONFIG names; or
+            `"tpu"`.
+        wait_seconds: How long `"multi_worker"` waits for the other workers.
+
+    Returns:
+        A `tf.distribute.Strategy`. Build and compile the model in its `scope()`.
+
+    Raises:
+        ValueError: If the name is unknown, TF_CONFIG isn't valid, no TPU is there, or Keras isn't on TensorFlow.
+        RuntimeError: If a worker doesn't come in time, or this one's address can't be used.
+
+    Example:
+    >>> with strategy("one").scope():
+    ...     model = keras_bert.text_regressor(keras_bert.backbone(keras_bert.BertConfig.named("tiny")))
+    """
+    if name not in STRATEGIES:
+        raise ValueError(f"`strategy` must be one of {', '.join(STRATEGIES)}. Received: {name!r}.")
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"Strategies of tf.distribute need Keras on TensorFlow. Received: {name!r} on {keras.backend.backend()}. "
+            "There, keras.distribution.DataParallel does it (docs/scaling.md)."
+        )
+    import tensorflow as tf
+
+    if name == "one":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "tpu":
+        return _tpu()
+    return _multi_worker(wait_seconds)
+
+
+def own_batches(dataset, strategy):
+    """Marks a dataset as this worker's own share of each step, where reading all of the data would be too much.
+
+    Args:
+        dataset: A `tf.data.Dataset` of this worker's batches; all workers together make the whole batch of a step.
+            Where one ends before another, the others go on without it.
+        strategy: What `strategy` gave.
+
+    Returns:
+        What `fit`, `evaluate` and `predict` take: with one worker, the dataset itself.
+
+    Example:
+    >>> import tensorflow as tf
+    >>> own_batches(tf.data.Dataset.range(3).batch(2), strategy("one")).cardinality().numpy()
+    2
+    """
+    if not has_workers(strategy):
+        return dataset
+    return split_among_replicas(dataset, strategy, own=True)
+
+
+def _multi_worker(wait_seconds):
+    """How long to wait -> MultiWorkerMirroredStrategy, once all workers are there."""
+    import tensorflow as tf
+    from tensorflow.python.distribute.collective_all_reduce_strategy import CollectiveAllReduceExtended
+
+    _check_tf_config(os.environ.get("TF_CONFIG"))
+    CollectiveAllReduceExtended._check_health_initial_timeout = wait_seconds
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        if "Timeout waiting for the cluster" not in str(error):
+            raise
+        raise RuntimeError(
+            f"Not all workers of TF_CONFIG came within {wait_seconds} seconds: {os.environ['TF_CONFIG']}. Start all of "
+            "them at about the same time, with the same list of workers, and see that they reach each other."
+        ) from error
+    except tf.errors.UnknownError as error:
+        raise RuntimeError(
+            f"This worker can't listen at its address of TF_CONFIG: {error}. Is another process there already?"
+        ) from error
+
+
+def _check_tf_config(text):
+    """TF_CONFIG or None -> None; a `ValueError` that says what is wrong with it."""
+    expected = (
+        'TF_CONFIG must be JSON such as {"cluster": {"worker": ["host1:2345", "host2:2345"]}, "task": {"type": '
+        '"worker", "index": 0}}, with the same cluster on all workers and an index for each of them.'
+    )
+    if not text:
+        raise ValueError(f"{expected} Received: none. Set it in the environment of each worker.")
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        tasks, index = cluster[task["type"]], int(task["index"])
+        listed = [address for addresses in cluster.values() for address in addresses]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{expected} Received: {text} ({type(error).__name__}: {error}).") from error
+    if task["type"] not in ("chief", "worker") or not 0 <= index < len(tasks):
+        raise ValueError(
+            f"{expected} Received: task {task['type']!r} {index}, which isn't among "
+            f"{ {job: len(addresses) for job, addresses in cluster.items()} }."
+        )
+    if len(set(listed)) < len(listed):
+        raise ValueError(f"{expected} Received: an address more than once, in {listed}.")
+
+
+def _tpu():
+    """-> TPUStrategy, on the TPU that the environment names."""
+    import tensorflow as tf
+
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu="")
+    except (ValueError, tf.errors.NotFoundError) as error:
+        raise ValueError(
+            f"No TPU can be found from here: {error}. Choose another strategy, or run on a TPU VM."
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)

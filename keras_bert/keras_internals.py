@@ -1,0 +1,167 @@
+"""What reaches into Keras, for training on several devices: all of it stands here, for the versions it was tried with.
+
+Keras 3.15 trains under `MirroredStrategy`, but under `MultiWorkerMirroredStrategy` it fails in two places of its
+trainer, and its optimizers clip gradients before they are summed over the replicas.
+"""
+
+import json
+
+import keras
+
+from keras_bert.workers import check_same, has_workers, lost_workers_explained, worker_of
+
+TRIED_VERSIONS = ("3.15",)
+
+
+def check_keras_version():
+    """Raises a `RuntimeError` unless training on several devices was tried with this version of Keras."""
+    if keras.__version__.rsplit(".", 1)[0] not in TRIED_VERSIONS:
+        raise RuntimeError(
+            f"Training on several devices was tried with Keras {', '.join(f'{v}.*' for v in TRIED_VERSIONS)} only, for "
+            f"it reaches into Keras. Found: Keras {keras.__version__}. Install keras~={TRIED_VERSIONS[-1]}.0, or train "
+            "on one device."
+        )
+
+
+def loss_object(loss):
+    """What Keras takes for a loss -> a `keras.losses.Loss`, as Keras itself would make it."""
+    from keras.src.losses.losses import LossFunctionWrapper
+
+    loss = keras.losses.get(loss)
+    return loss if isinstance(loss, keras.losses.Loss) else LossFunctionWrapper(loss, name=loss.__name__)
+
+
+def check_clips_sums(optimizer):
+    """Raises a `ValueError` if the optimizer would clip gradients before they are summed over the replicas."""
+    names = ("clipnorm", "global_clipnorm", "clipvalue")
+    clips = {name: value for name in names if (value := getattr(optimizer, name, None)) is not None}
+    if clips and not isinstance(optimizer, SummedGradients):
+        raise ValueError(
+            "On several replicas, Keras's optimizers clip each replica's gradients before they are summed, so that the "
+            f"result would depend on the number of replicas. Received: {optimizer.name} with {clips}. Take "
+            "keras_bert.AdamW or keras_bert.LAMB, which clip the sum, or leave out the clipping."
+        )
+
+
+class DistributedTrainer:
+    """Mends the training of a `keras.Model` under `tf.distribute`; it is mixed in before it."""
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        strategy = getattr(self, "_distribute_strategy", None)
+        if has_workers(strategy):
+            check_same(strategy, model=json.loads(self.to_json()), data=str(getattr(x, "element_spec", None)))
+        x, validation_data = self._split(x), self._split(validation_data)
+        with lost_workers_explained(strategy):
+            return super().fit(x, *args, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
+            return super().evaluate(self._split(x), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
+            return super().predict(self._split(x), *args, **kwargs)
+
+    def _split(self, data):
+        """What `fit` takes as data -> the same; a `tf.data.Dataset` made ready to be split among the replicas."""
+        if keras.backend.backend() != "tensorflow" or self.distribute_strategy.num_replicas_in_sync == 1:
+            return data
+        return split_among_replicas(data, self.distribute_strategy)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras averages a batch over the replicas to learn its shapes, which fails for many; its spec tells them."""
+        if iterator is None or self._distribute_strategy is None:
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+            return
+        spec = iterator.data_adapter.get_tf_dataset().element_spec
+        with self._distribute_strategy.scope():
+            self._symbolic_build(data_batch=keras.tree.map_structure(_spec_of_replica, spec))
+
+    def _make_function(self, step_function):
+        """Keras averages what a step returns over its first axis, which numbers don't have."""
+        if not has_workers(self._distribute_strategy):
+            return super()._make_function(step_function)
+
+        def step_with_axis(data):
+            """batch -> the step's numbers, each as a vector [1]."""
+            return keras.tree.map_structure(lambda value: keras.ops.reshape(value, (1,)), step_function(data))
+
+        return super()._make_function(step_with_axis)
+
+
+class SummedGradients:
+    """Lets a Keras optimizer, mixed in before it, sum the gradients of all replicas before it clips them."""
+
+    def sum_over_replicas(self, gradients):
+        """gradients of this replica -> of all of them; the same where there is one."""
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return gradients
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Where Keras would sum, after clipping: they are summed already."""
+        return list(grads_and_vars)
+
+
+def split_among_replicas(data, strategy, own=False):
+    """Makes a `tf.data.Dataset` ready to be split among replicas; leaves alone whatever else `fit` takes.
+
+    Args:
+        data: Batches, the same on every worker. Among the replicas of one process TensorFlow splits a batch by rows
+            itself; but each of several workers it would give other batches, and make other batches of them.
+        strategy: A `tf.distribute.Strategy` with several replicas.
+        own: If True, each worker has batches of its own, which its own replicas share.
+
+    Returns:
+        A `tf.data.Dataset` or a `tf.distribute.DistributedDataset`.
+
+    Raises:
+        ValueError: If several workers are given data that isn't a dataset.
+    """
+    import tensorflow as tf
+
+    several = has_workers(strategy)
+    if not isinstance(data, tf.data.Dataset):
+        if several and not (data is None or isinstance(data, tf.distribute.DistributedDataset)):
+            raise ValueError(
+                f"Several workers need a tf.data.Dataset, the same on each of them. Received: {type(data).__name__}. "
+                "tf.data.Dataset.from_tensor_slices(...).batch(...) makes one of arrays."
+            )
+        return data
+    if not several:
+        # What a Python generator made can be overwritten before all replicas have read it: training turned to NaN.
+        return data.map(lambda *batch: tf.nest.map_structure(_copy, batch))
+    replicas, workers = strategy.num_replicas_in_sync, worker_of(strategy)[1]
+    here = replicas // workers
+    first, parts = (0, here) if own else (here * worker_of(strategy)[0], replicas)
+
+    def part_of(number, batch):
+        """number of a part, batch -> the part's rows."""
+        rows = tf.shape(tf.nest.flatten(batch)[0])[0]
+        begin, end = (rows * (number + i) // parts for i in (0, 1))
+        return tf.nest.map_structure(lambda tensor: tensor[begin:end], batch)
+
+    def parts_of(*batch):
+        """batch -> dataset of the parts of this worker's replicas."""
+        batch = batch if len(batch) > 1 else batch[0]
+        return tf.data.Dataset.range(first, first + here).map(lambda i: part_of(tf.cast(i, tf.int32), batch))
+
+    split = strategy.distribute_datasets_from_function(lambda _: data.flat_map(parts_of))
+    # TensorFlow counts a worker's parts, of which each of its replicas takes one a step; Keras wants the steps.
+    split._cardinality = data.cardinality().numpy()
+    return split
+
+
+def _copy(tensor):
+    """tensor -> the same in memory of its own."""
+    import tensorflow as tf
+
+    return tensor if tensor.dtype == tf.string else tf.raw_ops.DeepCopy(x=tensor)
+
+
+def _spec_of_replica(spec):
+    """spec of a tensor, or of one for each replica -> the first replica's."""
+    return spec._value_specs[0] if hasattr(spec, "_value_specs") else spec

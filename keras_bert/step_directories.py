@@ -1,0 +1,95 @@
+"""Checkpoints on the disk: directories step-00000500 that are whole, or known to be broken."""
+
+import hashlib
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from safetensors.numpy import save_file
+
+from keras_bert.checks import some_of
+from keras_bert.files import sync_to_disk, written_beside
+
+VARIABLES, STATE = FILES = ("variables.safetensors", "state.json")
+LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
+_CHECKPOINT = re.compile(r"step-(\d{8,})")
+
+
+class BrokenError(Exception):
+    """A checkpoint that isn't whole; says why."""
+
+
+def prepare(directory):
+    """Makes a directory; a `ValueError` if it can't be written or holds what isn't a checkpoint."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".step-00000000-", ignore_cleanup_errors=True):
+            pass
+        foreign = [path.name for path in sorted(directory.iterdir()) if not _is_own(path)]
+    except OSError as error:
+        raise ValueError(
+            f"The directory for checkpoints can't be written: {error}. Received: {directory}. Mend it or choose "
+            "another directory."
+        ) from error
+    if foreign:
+        raise ValueError(
+            f"The directory for checkpoints must hold nothing else, or not exist yet. Received: {directory}, which "
+            f"holds {some_of(foreign)}. Choose another directory."
+        )
+
+
+def _is_own(path):
+    """path in the directory -> whether it is a checkpoint, whole or not, or what a killed process left."""
+    if LEFT_OVER.fullmatch(path.name):
+        return True
+    is_named = _CHECKPOINT.fullmatch(path.name) and path.is_dir()
+    return bool(is_named) and {held.name for held in path.iterdir()} <= {*FILES}
+
+
+def checkpoints(directory):
+    """directory -> paths of the checkpoints in it, whole or not, oldest first."""
+    return sorted(path for path in directory.iterdir() if _CHECKPOINT.fullmatch(path.name))
+
+
+def write(path, state, arrays):
+    """Checkpoint's path, state, {name: array} -> None; the directory appears when all is on the disk."""
+    with written_beside(path, layouts=[FILES, FILES[::-1]], overwrite=True) as beside:
+        save_file(arrays, beside / VARIABLES)
+        variables = {"size": (beside / VARIABLES).stat().st_size, "sha256": _digest_of_file(beside / VARIABLES)}
+        state = {**state, "variables": variables}
+        contents = {"sha256": _digest_of_json(state), "state": state}
+        (beside / STATE).write_text(json.dumps(contents, indent=1), encoding="utf-8")
+        for written in (beside / VARIABLES, beside / STATE, beside):
+            sync_to_disk(written)
+    sync_to_disk(path.parent)
+
+
+def read_state(path):
+    """Checkpoint's path -> its state; a `BrokenError` unless the checkpoint is whole."""
+    try:
+        contents = json.loads((path / STATE).read_text(encoding="utf-8"))
+        state = contents["state"]
+        if contents["sha256"] != _digest_of_json(state):
+            raise BrokenError(f"{STATE} fails its checksum")
+        size, expected = (path / VARIABLES).stat().st_size, state["variables"]["size"]
+        if size != expected:
+            raise BrokenError(f"{VARIABLES} has {size} bytes instead of {expected}")
+        if _digest_of_file(path / VARIABLES) != state["variables"]["sha256"]:
+            raise BrokenError(f"{VARIABLES} fails its checksum")
+    except OSError as error:
+        raise BrokenError(f"{Path(error.filename or STATE).name}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise BrokenError(f"{STATE} isn't valid: {error}") from error
+    return state
+
+
+def _digest_of_json(value):
+    """What JSON can hold -> its SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_file(path):
+    """path -> the SHA-256 of the file's bytes, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

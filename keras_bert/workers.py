@@ -1,0 +1,125 @@
+"""Several processes that train together under `tf.distribute`: who each of them is, and what all of them hold.
+
+A strategy here is any `tf.distribute.Strategy`; with one process all of this is trivial. TensorFlow is imported when a
+strategy is there to ask.
+"""
+
+import contextlib
+import hashlib
+import json
+
+import keras
+
+
+def has_workers(strategy):
+    """Tells whether several processes train under a strategy: strategy or None -> bool."""
+    if strategy is None or keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return several and worker_of(strategy)[1] > 1
+
+
+def worker_of(strategy):
+    """Tells which worker this process is: strategy or None -> (its number from 0, how many there are)."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    tasks = resolver.cluster_spec().as_dict() if resolver is not None else {}
+    if resolver is None or resolver.task_type not in ("chief", "worker"):
+        return 0, 1
+    chiefs, workers = (len(tasks.get(job, ())) for job in ("chief", "worker"))
+    return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0), max(chiefs + workers, 1)
+
+
+def is_chief(strategy):
+    """Tells whether this process is the one that writes: strategy or None -> bool."""
+    return worker_of(strategy)[0] == 0
+
+
+def gather_strings(strategy, text):
+    """Brings together a string of each worker; all of them must call it: (strategy, str) -> list of str, by worker."""
+    if not has_workers(strategy):
+        return [text]
+    import numpy as np
+    import tensorflow as tf
+
+    own = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+    lengths = _gather(strategy, tf.constant([len(own)], tf.int32)).numpy()
+    rows = _gather(strategy, tf.constant(np.pad(own, (0, max(lengths) - len(own)))[None])).numpy()
+    here = len(lengths) // worker_of(strategy)[1]  # replicas of a worker, which all say the same
+    return [
+        row[:length].astype(np.uint8).tobytes().decode()
+        for row, length in zip(rows[::here], lengths[::here], strict=True)
+    ]
+
+
+def any_worker(strategy, flag):
+    """Tells whether a flag is set on any worker; all of them must call it: (strategy, bool) -> bool."""
+    if not has_workers(strategy):
+        return flag
+    import tensorflow as tf
+
+    return bool(tf.reduce_any(_gather(strategy, tf.constant([int(flag)])) > 0))
+
+
+def check_same(strategy, **values):
+    """Checks that all workers were given the same; all of them must call it.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`, or None.
+        **values: What to compare, by name: anything that JSON can hold.
+
+    Raises:
+        ValueError: On every worker, if a value differs; it names the value and the workers.
+
+    Example:
+    >>> check_same(None, seed=0)
+    """
+    if not has_workers(strategy):
+        return
+    own = {name: _digest(value) for name, value in values.items()}
+    of_workers = [json.loads(text) for text in gather_strings(strategy, json.dumps(own))]
+    for name in own:
+        digests = [digest.get(name) for digest in of_workers]
+        if len(set(digests)) > 1:
+            usual = max(digests, key=digests.count)
+            others = [str(worker) for worker, digest in enumerate(digests) if digest != usual]
+            shown = f" Here it is {values[name]!r:.300}." if worker_of(strategy)[0] >= 0 else ""
+            raise ValueError(
+                f"All workers must train with the same {name}. It differs on worker {', '.join(others)} of "
+                f"{len(digests)}.{shown} Start all of them with the same command, files and versions."
+            )
+
+
+@contextlib.contextmanager
+def lost_workers_explained(strategy):
+    """Within it, TensorFlow's errors of a worker that is gone become a `RuntimeError` that says so."""
+    if not has_workers(strategy):
+        yield
+        return
+    import tensorflow as tf
+
+    gone = (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.CancelledError,
+    )
+    try:
+        yield
+    except gone as error:
+        index, count = worker_of(strategy)
+        raise RuntimeError(
+            f"Worker {index} of {count} has stopped, because another one is gone or can't be reached: "
+            f"{error.message:.300}. Start all workers again with the same command: with checkpoints they go on."
+        ) from error
+
+
+def _gather(strategy, tensor):
+    """strategy, this worker's tensor [N, ...] -> those of all replicas, one after the other."""
+    return strategy.gather(strategy.experimental_distribute_values_from_function(lambda _: tensor), axis=0)
+
+
+def _digest(value):
+    """What JSON can hold -> its SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
