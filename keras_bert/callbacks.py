@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from keras_bert.checkpoints import save_pretrained
+from keras_bert.checks import check_positive_integer
 from keras_bert.files import check_writable
+from keras_bert.workers import is_chief
 
 # The first steps compile the graph, so they don't count in rates.
 _STEPS_LEFT_OUT = 3
@@ -20,6 +22,9 @@ class Throughput(keras.callbacks.Callback):
     Train on what `count` returns; evaluation between the epochs and the first three steps aren't in the rates. The
     progress bar, and the logs of each epoch, show `real_tokens_per_s` and `minutes_left`, of training alone.
 
+    Args:
+        workers: How many workers train on batches of their own, of which this one's are counted, so many times.
+
     Example:
     >>> import tensorflow as tf
     >>> throughput = Throughput()
@@ -30,8 +35,9 @@ class Throughput(keras.callbacks.Callback):
     ['padding', 'real_tokens_per_s', 'seconds', 'steps', 'train_examples_per_s']
     """
 
-    def __init__(self):
+    def __init__(self, workers=1):
         super().__init__()
+        self.workers = check_positive_integer("workers", workers)
         self._coming = collections.deque()  # (examples, real tokens, cells) of the batches that are made, not trained
         self._totals = np.zeros(3)
         self._measured = np.zeros(3)
@@ -52,7 +58,8 @@ class Throughput(keras.callbacks.Callback):
 
         def note(padding_mask):
             """mask [B, T] -> 0; remembers its counts."""
-            self._coming.append((padding_mask.shape[0], np.count_nonzero(padding_mask), padding_mask.size))
+            counts = padding_mask.shape[0], np.count_nonzero(padding_mask), padding_mask.size
+            self._coming.append(self.workers * np.array(counts))
             return np.int32(0)
 
         def counted(inputs, *rest):
@@ -100,7 +107,7 @@ class Throughput(keras.callbacks.Callback):
                     "Throughput has counted fewer batches than were trained. Pass model.fit the dataset that "
                     "`throughput.count(dataset)` returns."
                 )
-            counts = np.array(self._coming.popleft())
+            counts = self._coming.popleft()
             self._totals += counts
             if self.steps >= _STEPS_LEFT_OUT:
                 self._measured += counts
@@ -135,7 +142,8 @@ class KeepBest(keras.callbacks.Callback):
     Args:
         monitor: The key in Keras's logs, e.g. `"val_accuracy"`.
         tokenizer: The `WordPieceTokenizer` to save beside the model; needed with `directory` only.
-        directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory.
+        directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory. Of several
+            workers the first writes.
         mode: `"max"` if a greater metric is better, `"min"` if a smaller one is.
 
     Attributes:
@@ -175,7 +183,7 @@ class KeepBest(keras.callbacks.Callback):
         saved_before = self._weights is not None
         self.logs = dict(logs)
         self._weights = self.model.get_weights()
-        if self.directory is not None:
+        if self.directory is not None and is_chief(getattr(self.model, "distribute_strategy", None)):
             save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)
 
     def _is_better(self, value):

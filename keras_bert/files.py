@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -138,6 +139,12 @@ def open_text(path, errors="strict"):
     """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: (path, str) -> file."""
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
     return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors)
+
+
+def digest_of(path):
+    """path -> the SHA-256 of the file's bytes, as hexadecimal digits."""
+    with open(os.path.expanduser(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_to_disk(path):

@@ -91,7 +91,7 @@ def config_of(model):
     >>> config_of(backbone(BertConfig.named("tiny"))).num_heads
     2
     """
-    embedding = _embedding(model)
+    embedding = embedding_of(model)
     _layer(model, TransformerEncoder, "encoder_0")
     encoders = [layer for layer in model.layers if isinstance(layer, TransformerEncoder)]
     return BertConfig(
@@ -144,7 +144,7 @@ def check_length_of(model, max_length):
     >>> check_length_of(backbone(BertConfig.named("tiny")), None)
     512
     """
-    positions = _embedding(model).max_sequence_length
+    positions = embedding_of(model).max_sequence_length
     if max_length is not None and max_length > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
@@ -206,7 +206,7 @@ def _masked_words(backbone):
     _check_backbone(backbone)
     config = config_of(backbone)
     inputs = {**backbone.input, "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions")}
-    token_table = _embedding(backbone)(inputs["token_ids"], table_only=True)  # [V, D]
+    token_table = embedding_of(backbone)(inputs["token_ids"], table_only=True)  # [V, D]
     head = MLMHead(
         vocabulary_size=config.vocabulary_size,
         hidden_dim=config.hidden_dim,
@@ -313,7 +313,7 @@ def span_predictor(backbone):
 def _classification_head(backbone, num_classes, labels, dropout, name):
     """backbone and the head's arguments -> a ClassificationHead."""
     _check_backbone(backbone)
-    embedding = _embedding(backbone)
+    embedding = embedding_of(backbone)
     return ClassificationHead(
         num_classes=num_classes,
         dropout=embedding.dropout if dropout is None else dropout,
@@ -343,8 +343,8 @@ def _layer(model, kind, name):
     )
 
 
-def _embedding(model):
-    """model of this library -> its embedding layer."""
+def embedding_of(model):
+    """Any model of this library -> its `TokenAndPositionAndSegmentEmbedding`; a `ValueError` if it has none."""
     return _layer(model, TokenAndPositionAndSegmentEmbedding, "embedding")
 
 
@@ -356,4 +356,4 @@ def _check_backbone(backbone):
             "`backbone` must be a model from keras_bert.backbone or keras_bert.load_pretrained, with the outputs "
             f"sequence_output and pooled_output. Received: backbone={backbone!r}."
         )
-    _embedding(backbone)
+    embedding_of(backbone)

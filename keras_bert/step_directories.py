@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors.numpy import save_file
 
 from keras_bert.checks import some_of
-from keras_bert.files import sync_to_disk, written_beside
+from keras_bert.files import digest_of, sync_to_disk, written_beside
 
 VARIABLES, STATE = FILES = ("variables.safetensors", "state.json")
 LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
@@ -56,7 +56,7 @@ def write(path, state, arrays):
     """Checkpoint's path, state, {name: array} -> None; the directory appears when all is on the disk."""
     with written_beside(path, layouts=[FILES, FILES[::-1]], overwrite=True) as beside:
         save_file(arrays, beside / VARIABLES)
-        variables = {"size": (beside / VARIABLES).stat().st_size, "sha256": _digest_of_file(beside / VARIABLES)}
+        variables = {"size": (beside / VARIABLES).stat().st_size, "sha256": digest_of(beside / VARIABLES)}
         state = {**state, "variables": variables}
         contents = {"sha256": _digest_of_json(state), "state": state}
         (beside / STATE).write_text(json.dumps(contents, indent=1), encoding="utf-8")
@@ -75,7 +75,7 @@ def read_state(path):
         size, expected = (path / VARIABLES).stat().st_size, state["variables"]["size"]
         if size != expected:
             raise BrokenError(f"{VARIABLES} has {size} bytes instead of {expected}")
-        if _digest_of_file(path / VARIABLES) != state["variables"]["sha256"]:
+        if digest_of(path / VARIABLES) != state["variables"]["sha256"]:
             raise BrokenError(f"{VARIABLES} fails its checksum")
     except OSError as error:
         raise BrokenError(f"{Path(error.filename or STATE).name}: {error.strerror}") from error
@@ -87,9 +87,3 @@ def read_state(path):
 def _digest_of_json(value):
     """What JSON can hold -> its SHA-256, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _digest_of_file(path):
-    """path -> the SHA-256 of the file's bytes, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,8 +7,11 @@ strategy is there to ask.
 import contextlib
 import hashlib
 import json
+from pathlib import Path
 
 import keras
+
+from keras_bert.files import digest_of
 
 
 def has_workers(strategy):
@@ -67,7 +70,7 @@ def check_same(strategy, **values):
 
     Args:
         strategy: A `tf.distribute.Strategy`, or None.
-        **values: What to compare, by name: anything that JSON can hold.
+        **values: What to compare, by name: anything that JSON can hold; of a `pathlib.Path`, the file's bytes.
 
     Raises:
         ValueError: On every worker, if a value differs; it names the value and the workers.
@@ -121,5 +124,7 @@ def _gather(strategy, tensor):
 
 
 def _digest(value):
-    """What JSON can hold -> its SHA-256, as hexadecimal digits."""
+    """What JSON can hold, or the `Path` of a file -> its SHA-256, as hexadecimal digits."""
+    if isinstance(value, Path):
+        return digest_of(value) if value.is_file() else "missing"
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -31,6 +31,7 @@ from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import answering_batches, read_squad
 from keras_bert.data.answers import check_room, evaluation_remarks
+from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs, write_text, written_beside
 
 SAMPLES = Path(__file__).parent / "samples" / "answer"
@@ -64,6 +65,8 @@ class Config:
         max_answer_length: The most tokens of an answer.
         num_answers: How many answers the SavedModel gives to a question.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
+        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
         seed: Of weights, shuffling and dropout.
     """
 
@@ -85,10 +88,12 @@ class Config:
     max_answer_length: int = 30
     num_answers: int = 5
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    accumulate: int = 1
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "max_answer_length", "num_answers"):
+        for name in ("epochs", "batch_size", "accumulate", "max_answer_length", "num_answers"):
             check_positive_integer(name, getattr(self, name))
         check_room(self.max_length, self.stride, self.max_question_length)
         if self.limit is not None:
@@ -105,6 +110,9 @@ def main(config):
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
             f"valid={config.valid}. A tenth of the training articles, held out of them, will do as valid."
         )
+    strategy = keras_bert.distribution.strategy(config.strategy)
+    files = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    check_same(strategy, config=dataclasses.asdict(config), **files)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
@@ -119,16 +127,17 @@ def main(config):
         train = train.sample(config.limit, config.seed)
     train.for_training()
 
-    if config.pretrained is not None:
-        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="span_predictor")
-    else:
-        texts = {text for question in train for text in (question.question, question.context)}
-        # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
-        vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
-        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-        # Wide enough, for so narrow a model, that tokens of the question find those of the paragraph from the start.
-        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
-        model = keras_bert.span_predictor(keras_bert.backbone(size))
+    with strategy.scope():
+        if config.pretrained is not None:
+            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="span_predictor")
+        else:
+            texts = {text for question in train for text in (question.question, question.context)}
+            # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
+            vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
+            tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+            # Wide enough, for so narrow a model, that tokens of the question find those of the paragraph at once.
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
+            model = keras_bert.span_predictor(keras_bert.backbone(size))
     lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
     decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}
     predict = keras_bert.predictor(model, tokenizer, **lengths, **decoding)
@@ -139,11 +148,13 @@ def main(config):
 
     steps = config.epochs * len(batches)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
-    model.compile(
-        optimizer=keras_bert.AdamW(schedule),
-        loss={name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in model.output},
-        loss_weights={name: 0.5 for name in model.output},
-    )
+    with strategy.scope():
+        model.compile(
+            optimizer=keras_bert.AdamW(schedule),
+            loss={name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in model.output},
+            loss_weights={name: 0.5 for name in model.output},
+            accumulate=config.accumulate,
+        )
 
     def evaluate(epoch, logs):
         """number of the epoch, Keras's logs -> None; puts the scores on `valid` into the logs."""
@@ -160,7 +171,7 @@ def main(config):
         throughput.count(batches),
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
         callbacks=[throughput, keras.callbacks.LambdaCallback(on_epoch_end=evaluate), keep_best],
     )
 
@@ -175,12 +186,12 @@ def main(config):
         if test:
             scores = score_answers(texts, right_answers(test), metric)
             metrics |= {f"test_{name}": score for name, score in scores.items()}
-        if config.predictions:
+        if config.predictions and is_chief(strategy):
             with written_beside(config.predictions) as beside:
                 write_text(json.dumps(texts, ensure_ascii=False, indent=1), beside / "predictions.json")
                 if metric == "squad2":
                     write_text(json.dumps(null_differences, indent=1), beside / "null_odds.json")
-    if config.export is not None:
+    if config.export is not None and is_chief(strategy):
         keras_bert.export_saved_model(model, tokenizer, config.export, **lengths, **decoding, null_threshold=threshold)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
@@ -218,5 +229,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise SystemExit(f"error: {error}") from error

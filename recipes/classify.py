@@ -26,6 +26,7 @@ import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import check_labels, classification_batches, read_labelled_texts
+from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
 from keras_bert.metrics import class_scores
 
@@ -55,6 +56,8 @@ class Config:
             averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them. Where
             one window tells and many don't, the many outvote it.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
+        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
         seed: Of weights, shuffling and dropout.
     """
 
@@ -73,10 +76,12 @@ class Config:
     max_length: int = 128
     stride: int | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    accumulate: int = 1
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "max_length"):
+        for name in ("epochs", "batch_size", "accumulate", "max_length"):
             check_positive_integer(name, getattr(self, name))
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
@@ -92,6 +97,9 @@ def main(config):
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
             f"valid={config.valid}. A tenth of the training texts, held out of them, will do as valid."
         )
+    strategy = keras_bert.distribution.strategy(config.strategy)
+    files = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    check_same(strategy, config=dataclasses.asdict(config), **files)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
@@ -106,13 +114,14 @@ def main(config):
     if config.limit is not None:
         train = train.sample(config.limit, config.seed)
 
-    if config.pretrained is not None:
-        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="text_classifier", labels=labels)
-    else:
-        vocabulary = keras_bert.train_vocabulary((text for text, _ in train), size=4000, strip_accents=False)
-        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
-        model = keras_bert.text_classifier(keras_bert.backbone(size), len(labels), labels=labels)
+    with strategy.scope():
+        if config.pretrained is not None:
+            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="text_classifier", labels=labels)
+        else:
+            vocabulary = keras_bert.train_vocabulary((text for text, _ in train), size=4000, strip_accents=False)
+            tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+            model = keras_bert.text_classifier(keras_bert.backbone(size), len(labels), labels=labels)
 
     predict = keras_bert.predictor(model, tokenizer, config.max_length, stride=config.stride)
 
@@ -124,11 +133,13 @@ def main(config):
 
     steps = config.epochs * len(train_batches)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
-    model.compile(
-        optimizer=keras_bert.AdamW(schedule),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    with strategy.scope():
+        model.compile(
+            optimizer=keras_bert.AdamW(schedule),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            accumulate=config.accumulate,
+        )
     throughput = Throughput()
     keep_best = KeepBest("val_accuracy", tokenizer, config.output)
     model.fit(
@@ -136,7 +147,7 @@ def main(config):
         validation_data=valid_batches,
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
         callbacks=[throughput, keep_best],
     )
 
@@ -155,7 +166,7 @@ def main(config):
                 predicted = [answer["label"].decode() for answer in answers]
                 metrics[f"{name}_accuracy"] = class_scores(gold, predicted, labels)["accuracy"]
                 del metrics[f"{name}_loss"]  # it was of texts without their ends
-    if config.export is not None:
+    if config.export is not None and is_chief(strategy):
         keras_bert.export_saved_model(model, tokenizer, config.export, config.max_length, stride=config.stride)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
@@ -165,5 +176,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise SystemExit(f"error: {error}") from error

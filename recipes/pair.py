@@ -28,6 +28,7 @@ import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import check_labels, check_scores, classification_batches, read_labelled_texts, regression_batches
+from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
 from keras_bert.metrics import class_scores, correlations
 
@@ -55,6 +56,8 @@ class Config:
         learning_rate: The highest rate, after the warm-up.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
+        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
         seed: Of weights, shuffling and dropout.
     """
 
@@ -73,10 +76,12 @@ class Config:
     learning_rate: float = 5e-4
     max_length: int = 128
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    accumulate: int = 1
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "max_length"):
+        for name in ("epochs", "batch_size", "accumulate", "max_length"):
             check_positive_integer(name, getattr(self, name))
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
@@ -92,6 +97,9 @@ def main(config):
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
             f"valid={config.valid}. A tenth of the training pairs, held out of them, will do as valid."
         )
+    strategy = keras_bert.distribution.strategy(config.strategy)
+    files = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    check_same(strategy, config=dataclasses.asdict(config), **files)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
@@ -113,15 +121,16 @@ def main(config):
 
     task = "text_classifier" if classifies else "text_regressor"
     head = {"num_classes": len(labels), "labels": labels} if classifies else {}
-    if config.pretrained is not None:
-        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task=task, **head)
-    else:
-        texts = (text for *pair, _ in train for text in pair)
-        vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False)
-        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-        # Wide enough, for so narrow a model, that words of one text find those of the other from the start.
-        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
-        model = getattr(keras_bert, task)(keras_bert.backbone(size), **head)
+    with strategy.scope():
+        if config.pretrained is not None:
+            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task=task, **head)
+        else:
+            texts = (text for *pair, _ in train for text in pair)
+            vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False)
+            tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+            # Wide enough, for so narrow a model, that words of one text find those of the other from the start.
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
+            model = getattr(keras_bert, task)(keras_bert.backbone(size), **head)
 
     # Scores are clipped to their range in the SavedModel only: where many are beyond it, clipped ones rank nothing.
     predict = keras_bert.predictor(model, tokenizer, config.max_length, pairs=True)
@@ -136,7 +145,8 @@ def main(config):
         loss = keras.losses.MeanSquaredError()
     steps = config.epochs * len(batches)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
-    model.compile(optimizer=keras_bert.AdamW(schedule), loss=loss)
+    with strategy.scope():
+        model.compile(keras_bert.AdamW(schedule), loss, accumulate=config.accumulate)
 
     def scores(examples, prefix):
         """LabelledTexts -> metrics of the answers that an exported model gives."""
@@ -155,7 +165,7 @@ def main(config):
         throughput.count(batches),
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
         callbacks=[throughput, validate, keep_best],
     )
 
@@ -163,7 +173,7 @@ def main(config):
     metrics |= {f"valid{key[3:]}": value for key, value in keep_best.logs.items() if key.startswith("val_")}
     if test:
         metrics |= scores(test, "test_")
-    if config.export is not None:
+    if config.export is not None and is_chief(strategy):
         keras_bert.export_saved_model(model, tokenizer, config.export, config.max_length, pairs=True, **options)
     metrics = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # NaN is no JSON
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
@@ -174,5 +184,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -36,7 +36,9 @@ import keras_bert
 from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import PretrainingBatches, corpus_files, model_inputs
+from keras_bert.distribution import check_same, is_chief, own_batches, worker_of
 from keras_bert.files import check_writable
+from keras_bert.initialization import sinusoidal_positions
 from keras_bert.resume import Resume
 
 SENTENCES = (
@@ -59,6 +61,7 @@ class Config:
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.
         size: The model: tiny, mini, small, medium, base or large.
         dropout: Dropped share of a new model's activations while training; 0 learns faster from little text.
+        sinusoidal_positions: Start a new model's positions as sines and cosines, which learns faster from little text.
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
         max_length: Tokens in a row.
         whole_word: Mask whole words in training; evaluation masks tokens.
@@ -71,9 +74,13 @@ class Config:
         batch_size: Rows in a batch.
         optimizer: adamw, or lamb for batches of many thousand rows.
         learning_rate: The highest rate, after the warm-up.
+        epsilon: Added to the root of the optimizer's second moment; 1e-5 calms the rare words of small batches.
         warmup: Share of the steps in which the rate rises; then it falls to 0.
         power: Power of the fall: 1, linear.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG, each of
+            which reads its share of the corpus.
+        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
         seed: Of weights, pairs, masks, order and dropout.
         fill: Sentences with [MASK] to fill in before training and in the end.
     """
@@ -86,6 +93,7 @@ class Config:
     lowercase: bool = True
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
     dropout: float = 0.1
+    sinusoidal_positions: bool = False
     pretrained: str | None = None
     max_length: int = 128
     whole_word: bool = False
@@ -98,14 +106,25 @@ class Config:
     batch_size: int = 32
     optimizer: Literal["adamw", "lamb"] = "adamw"
     learning_rate: float = 1e-3
+    epsilon: float = 1e-6
     warmup: float = 0.1
     power: float = 1.0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    accumulate: int = 1
     seed: int = 0
     fill: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name in ("vocabulary_size", "steps", "evaluate_every", "evaluation_batches", "keep", "batch_size"):
+        for name in (
+            "vocabulary_size",
+            "steps",
+            "evaluate_every",
+            "evaluation_batches",
+            "keep",
+            "batch_size",
+            "accumulate",
+        ):
             check_positive_integer(name, getattr(self, name))
         check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
         check_rate("dropout", self.dropout)
@@ -124,6 +143,9 @@ def main(config):
     # What can be wrong is looked at before anything takes time.
     if config.output is not None:
         check_writable(config.output)
+    strategy = keras_bert.distribution.strategy(config.strategy)
+    worker, workers = worker_of(strategy)
+    check_divides("number of workers", workers, "batch_size", config.batch_size)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
@@ -137,44 +159,51 @@ def main(config):
     files = corpus_files(corpus)
     if valid:
         corpus_files(valid)
-    model, tokenizer = build(config, files)
+    check_same(strategy, config=dataclasses.asdict(config), corpus=[os.path.getsize(name) for name in files])
+    with strategy.scope():
+        model, tokenizer = build(config, files)
     keras_bert.models.check_length_of(model, config.max_length)
 
-    def batches(files, **options):
-        return PretrainingBatches(files, tokenizer, config.batch_size, config.max_length, config.seed, **options)
+    def batches(files, batch_size, **options):
+        return PretrainingBatches(files, tokenizer, batch_size, config.max_length, config.seed, **options)
 
     hold_out = None if valid else config.hold_out
-    train = batches(files, whole_word=config.whole_word, hold_out=hold_out)
-    held_out = batches(valid or files, hold_out=hold_out, held_out=not valid)
+    share = {"batch_size": config.batch_size // workers, "shard": (worker, workers)}
+    train = batches(files, **share, whole_word=config.whole_word, hold_out=hold_out)
+    held_out = batches(valid or files, config.batch_size, hold_out=hold_out, held_out=not valid)
     held_out = held_out.dataset(epochs=1).take(config.evaluation_batches).cache()
     # Keras's means of the losses count one batch too many where it meets the end unawares.
     held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-    model.compile(
-        optimizer={"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer](schedule),
-        loss={"mlm": cross_entropy, "nsp": cross_entropy},  # and their sum
-        weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
-    )
-    throughput = Throughput()
+    with strategy.scope():
+        model.compile(
+            optimizer={"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer](
+                schedule, epsilon=config.epsilon
+            ),
+            loss={"mlm": cross_entropy, "nsp": cross_entropy},  # and their sum
+            weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
+            accumulate=config.accumulate,
+        )
+    throughput = Throughput(workers)
     callbacks = [throughput]
     step = 0
     if config.output is not None:
         callbacks.append(resume := checkpoints(config, files, tokenizer, train))
         step = resume.restore(model)
-    if config.tensorboard is not None:
+    if config.tensorboard is not None and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
     before = fill(model, tokenizer, sentences)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
     model.fit(
-        throughput.count(train.dataset(step)),
+        own_batches(throughput.count(train.dataset(step)), strategy),
         validation_data=held_out,
         steps_per_epoch=config.evaluate_every,
         initial_epoch=step // config.evaluate_every,
         epochs=config.steps // config.evaluate_every,
         shuffle=False,  # the pipeline shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
         callbacks=callbacks,
     )
 
@@ -190,7 +219,7 @@ def main(config):
     }
     for sentence, old, new in zip(sentences, before, fill(model, tokenizer, sentences), strict=True):
         print(f"{sentence}\n    at step {step}: {old}\n    at the end: {new}")
-    if config.output is not None:
+    if config.output is not None and is_chief(strategy):
         keras_bert.save_pretrained(model, tokenizer, config.output)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
@@ -208,7 +237,10 @@ def build(config, files):
         tokenizer = keras_bert.WordPieceTokenizer.load(config.vocabulary)
     rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
     size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size, **rates)
-    return keras_bert.pretrainer(keras_bert.backbone(size)), tokenizer
+    model = keras_bert.pretrainer(keras_bert.backbone(size))
+    if config.sinusoidal_positions:
+        sinusoidal_positions(model)
+    return model, tokenizer
 
 
 def checkpoints(config, files, tokenizer, train):
@@ -269,5 +301,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, OSError, tf.errors.DataLossError) as error:
+    except (ValueError, RuntimeError, OSError, tf.errors.DataLossError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -27,6 +27,7 @@ import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
 from keras_bert.checks import check_positive_integer, check_positive_number
 from keras_bert.data import check_tags, read_tagged, tagging_batches
+from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
 from keras_bert.metrics import character_f1, entity_scores, tag_accuracy
 from keras_bert.prediction import unit_tagger
@@ -58,6 +59,8 @@ class Config:
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
+        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
+        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
         seed: Of weights, shuffling and dropout.
     """
 
@@ -77,10 +80,12 @@ class Config:
     max_length: int = 128
     stride: int | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    accumulate: int = 1
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "max_length"):
+        for name in ("epochs", "batch_size", "accumulate", "max_length"):
             check_positive_integer(name, getattr(self, name))
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
@@ -96,6 +101,9 @@ def main(config):
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
             f"valid={config.valid}. A tenth of the training sentences, held out of them, will do as valid."
         )
+    strategy = keras_bert.distribution.strategy(config.strategy)
+    files = {name: getattr(config, name) for name in ("train", "valid", "test")}
+    check_same(strategy, config=dataclasses.asdict(config), **files)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
 
@@ -110,16 +118,17 @@ def main(config):
     if config.limit is not None:
         train = train.sample(config.limit, config.seed)
 
-    if config.pretrained is not None:
-        model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="token_classifier", labels=tags)
-    else:
-        # An entity may end at any character: tokens of a single one, if characters have tags.
-        frequency = {"min_frequency": 10**9} if characters else {}
-        texts = (sentence.text for sentence in train)
-        vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False, **frequency)
-        tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-        size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
-        model = keras_bert.token_classifier(keras_bert.backbone(size), len(tags), labels=tags)
+    with strategy.scope():
+        if config.pretrained is not None:
+            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="token_classifier", labels=tags)
+        else:
+            # An entity may end at any character: tokens of a single one, if characters have tags.
+            frequency = {"min_frequency": 10**9} if characters else {}
+            texts = (sentence.text for sentence in train)
+            vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False, **frequency)
+            tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+            model = keras_bert.token_classifier(keras_bert.backbone(size), len(tags), labels=tags)
 
     length = {"max_length": config.max_length, "stride": config.stride}
     tag = unit_tagger(model, tokenizer, fallback=fallback, batch_size=config.batch_size, **length)
@@ -135,11 +144,13 @@ def main(config):
 
     steps = config.epochs * len(train_batches)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, steps, warmup_steps=steps // 10)
-    model.compile(
-        optimizer=keras_bert.AdamW(schedule),
-        # The weights are 1 for the first token of a word and 0 elsewhere: the mean is over words.
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-    )
+    with strategy.scope():
+        model.compile(
+            optimizer=keras_bert.AdamW(schedule),
+            # The weights are 1 for the first token of a word and 0 elsewhere: the mean is over words.
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+            accumulate=config.accumulate,
+        )
     throughput = Throughput()
     validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(scores(valid, "val_")))
     keep_best = KeepBest("val_entity_f1" if entities else "val_accuracy", tokenizer, config.output)
@@ -147,7 +158,7 @@ def main(config):
         throughput.count(train_batches),
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
         callbacks=[throughput, validate, keep_best],
     )
 
@@ -155,7 +166,7 @@ def main(config):
     metrics |= {f"valid{key[3:]}": value for key, value in keep_best.logs.items() if key.startswith("val_")}
     if test:
         metrics |= scores(test, "test_")
-    if config.export is not None:
+    if config.export is not None and is_chief(strategy):
         unit = config.unit or ("piece" if characters else "word")
         keras_bert.export_saved_model(model, tokenizer, config.export, unit=unit, fallback=fallback, **length)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
@@ -166,5 +177,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -1,0 +1,151 @@
+"""A process of tests/test_distribution.py: trains each kind of model on fixed batches, and writes what came of it.
+
+    python tests/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
+"""
+
+import json
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import tensorflow as tf
+
+MODE, OUTPUT = sys.argv[1:]
+if MODE == "mirrored":
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import keras
+import numpy as np
+
+import keras_bert
+
+ROWS, STEPS = 7, 20  # 7 rows aren't a multiple of 2 replicas
+LENGTH, VOCABULARY = 12, 29
+
+
+def inputs(rng, rows):
+    """generator, number of rows -> inputs of packed rows, some of them with padding."""
+    mask = np.ones((rows, LENGTH), "int32")
+    mask[:, 7:] = 2
+    mask[::3, 10:] = 0
+    return {
+        "token_ids": rng.integers(5, VOCABULARY, (rows, LENGTH)),
+        "segment_ids": rng.integers(0, 2, (rows, LENGTH)),
+        "padding_mask": mask,
+    }
+
+
+def pretraining(rng, rows):
+    """Each row has its own number of masked words and of pairs."""
+    x = inputs(rng, rows)
+    x |= {"mask_positions": rng.integers(0, LENGTH, (rows, 4)), "cls_positions": np.tile([0, 7], (rows, 1))}
+    y = {"mlm": rng.integers(5, VOCABULARY, (rows, 4)), "nsp": rng.integers(0, 2, (rows, 2))}
+    weights = {"mlm": rng.random((rows, 4)) < 0.6, "nsp": rng.random((rows, 2)) < 0.7}
+    return x, y, {name: value.astype("float32") for name, value in weights.items()}
+
+
+def classification(rng, rows):
+    return inputs(rng, rows), rng.integers(0, 3, rows)
+
+
+def pair(rng, rows):
+    return inputs(rng, rows), rng.random((rows, 1)).astype("float32")
+
+
+def tagging(rng, rows):
+    weights = (rng.random((rows, LENGTH)) < 0.5).astype("float32")
+    return inputs(rng, rows), rng.integers(0, 3, (rows, LENGTH)), weights
+
+
+def answering(rng, rows):
+    return inputs(rng, rows), {name: rng.integers(0, LENGTH, rows) for name in ("start_logits", "end_logits")}
+
+
+def cross_entropy(**options):
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, **options)
+
+
+MEAN = {"reduction": "mean_with_sample_weight"}
+TASKS = {
+    "pretraining": (
+        pretraining,
+        lambda backbone: keras_bert.pretrainer(backbone),
+        {
+            "loss": {"mlm": cross_entropy(**MEAN), "nsp": cross_entropy(**MEAN)},
+            "weighted_metrics": {"mlm": ["accuracy"], "nsp": ["accuracy"]},
+        },
+    ),
+    "classification": (
+        classification,
+        lambda backbone: keras_bert.text_classifier(backbone, num_classes=3),
+        {"loss": cross_entropy(), "metrics": ["accuracy"]},
+    ),
+    "tagging": (
+        tagging,
+        lambda backbone: keras_bert.token_classifier(backbone, num_classes=3),
+        {"loss": cross_entropy(**MEAN), "weighted_metrics": ["accuracy"]},
+    ),
+    "pair": (pair, keras_bert.text_regressor, {"loss": "mse", "metrics": ["mae"]}),
+    "answering": (answering, keras_bert.span_predictor, {"loss": cross_entropy(), "loss_weights": None}),
+}
+
+
+def batches_of(make, rows):
+    """function of a task, rows of each batch -> dataset."""
+    rng = np.random.default_rng(0)
+    made = [tf.nest.map_structure(tf.convert_to_tensor, make(rng, count)) for count in rows]
+    spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), made[0])
+    dataset = tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(rows)))
+
+
+def result_of(task, strategy, accumulate):
+    """-> {name: array} of the trained weights, the losses and the metrics, and of predictions."""
+    make, head, options = TASKS[task]
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        config = keras_bert.BertConfig(
+            vocabulary_size=VOCABULARY,
+            num_layers=2,
+            num_heads=4,
+            hidden_dim=12,
+            intermediate_dim=37,
+            max_sequence_length=16,
+            dropout=0.0,
+            attention_dropout=0.0,
+        )
+        model = head(keras_bert.backbone(config))
+        # So small a norm that every step is clipped.
+        optimizer = keras_bert.AdamW(keras_bert.WarmupPolynomialDecay(1e-3, STEPS, 5), global_clipnorm=0.1)
+        model.compile(optimizer, **options, accumulate=accumulate)
+    train = batches_of(make, [ROWS] * (STEPS // 2 - 1) + [3])
+    held_out = batches_of(make, [ROWS, 5, 1])  # of the last batch one worker has nothing
+    history = model.fit(train, epochs=2, validation_data=held_out, verbose=0, shuffle=False).history
+    scores = model.evaluate(held_out, verbose=0, return_dict=True)
+    predicted = keras.tree.flatten(model.predict(held_out, verbose=0))
+    return {
+        **{f"weight_{i:02d}": weight for i, weight in enumerate(model.get_weights())},
+        **{f"history_{name}": np.array(values) for name, values in history.items()},
+        **{f"evaluate_{name}": np.array(value) for name, value in scores.items()},
+        **{f"predict_{i}": np.array(value) for i, value in enumerate(predicted)},
+        "steps": np.array(keras.ops.convert_to_numpy(optimizer.iterations)),
+    }
+
+
+def main():
+    strategy = keras_bert.distribution.strategy(MODE, wait_seconds=120)
+    results = {}
+    for task in TASKS:
+        for accumulate in (1, 3) if task in ("pretraining", "classification") else (1,):
+            for name, value in result_of(task, strategy, accumulate).items():
+                results[f"{task}/{accumulate}/{name}"] = value
+    if keras_bert.distribution.is_chief(strategy):
+        np.savez(OUTPUT, **results)
+    print(json.dumps({"arrays": len(results), "replicas": strategy.num_replicas_in_sync}))
+
+
+if __name__ == "__main__":
+    main()
