@@ -13,7 +13,7 @@ def sinusoidal_positions(model, standard_deviation=0.01):
 
     Args:
         model: Any model of this library; its position table [positions, D] is set, half sines and half cosines.
-        standard_deviation: Of the table's values. Smaller than the tokens' 0.02, so that words stay the most of the sum.
+        standard_deviation: Of the table's values; smaller than the tokens' 0.02, so that words stay most of the sum.
 
     Reference: Vaswani et al., 2017, section 3.5 (https://arxiv.org/abs/1706.03762), there as constants.
 

@@ -77,10 +77,10 @@ class DistributedTrainer:
         with self._distribute_strategy.scope():
             self._symbolic_build(data_batch=keras.tree.map_structure(_spec_of_replica, spec))
 
-    def _make_function(self, step_function):
+    def _make_function(self, step_function, *args, **kwargs):
         """Keras averages what a step returns over its first axis, which numbers don't have."""
-        if not has_workers(self._distribute_strategy):
-            return super()._make_function(step_function)
+        if not has_workers(getattr(self, "_distribute_strategy", None)):
+            return super()._make_function(step_function, *args, **kwargs)
 
         def step_with_axis(data):
             """batch -> the step's numbers, each as a vector [1]."""

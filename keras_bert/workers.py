@@ -5,11 +5,13 @@ strategy is there to ask.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_bert.files import digest_of
 
@@ -43,26 +45,19 @@ def gather_strings(strategy, text):
     """Brings together a string of each worker; all of them must call it: (strategy, str) -> list of str, by worker."""
     if not has_workers(strategy):
         return [text]
-    import numpy as np
-    import tensorflow as tf
-
-    own = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
-    lengths = _gather(strategy, tf.constant([len(own)], tf.int32)).numpy()
-    rows = _gather(strategy, tf.constant(np.pad(own, (0, max(lengths) - len(own)))[None])).numpy()
-    here = len(lengths) // worker_of(strategy)[1]  # replicas of a worker, which all say the same
-    return [
-        row[:length].astype(np.uint8).tobytes().decode()
-        for row, length in zip(rows[::here], lengths[::here], strict=True)
-    ]
+    own, (index, count) = np.frombuffer(text.encode(), np.uint8), worker_of(strategy)
+    lengths = np.zeros([count, 1])
+    lengths[index] = len(own)
+    lengths = _sum(strategy, lengths)[:, 0].astype(int)
+    rows = np.zeros([count, max(lengths)])
+    rows[index, : len(own)] = own
+    rows = _sum(strategy, rows)
+    return [row[:length].astype(np.uint8).tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
 
 
 def any_worker(strategy, flag):
     """Tells whether a flag is set on any worker; all of them must call it: (strategy, bool) -> bool."""
-    if not has_workers(strategy):
-        return flag
-    import tensorflow as tf
-
-    return bool(tf.reduce_any(_gather(strategy, tf.constant([int(flag)])) > 0))
+    return bool(_sum(strategy, np.array([[flag]]))[0, 0]) if has_workers(strategy) else flag
 
 
 def check_same(strategy, **values):
@@ -118,9 +113,29 @@ def lost_workers_explained(strategy):
         ) from error
 
 
-def _gather(strategy, tensor):
-    """strategy, this worker's tensor [N, ...] -> those of all replicas, one after the other."""
-    return strategy.gather(strategy.experimental_distribute_values_from_function(lambda _: tensor), axis=0)
+def _sum(strategy, array):
+    """strategy, this worker's array [N, L] -> the sum of all workers' arrays; float32, enough for bytes and flags."""
+    return _summing_function(strategy)(array.astype(np.float32)).numpy()
+
+
+@functools.cache
+def _summing_function(strategy):
+    """strategy -> the function that sums arrays over the workers, traced once."""
+    import tensorflow as tf
+
+    here = strategy.num_replicas_in_sync // worker_of(strategy)[1]
+
+    def summed(array):
+        """array of this worker, once for each of its replicas -> the sum over the workers."""
+        context = tf.distribute.get_replica_context()
+        is_first = tf.cast(context.replica_id_in_sync_group % here == 0, tf.float32)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, array * is_first)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)])
+    def summed_on_replicas(array):
+        return strategy.experimental_local_results(strategy.run(summed, args=(array,)))[0]
+
+    return summed_on_replicas
 
 
 def _digest(value):

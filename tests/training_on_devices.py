@@ -1,26 +1,20 @@
 """A process of tests/test_distribution.py: trains each kind of model on fixed batches, and writes what came of it.
 
-    python tests/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
+python tests/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
 """
 
 import json
 import os
 import sys
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
-import tensorflow as tf
-
-MODE, OUTPUT = sys.argv[1:]
-if MODE == "mirrored":
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_bert
+from keras_bert.distribution import is_chief, own_batches, worker_of
 
 ROWS, STEPS = 7, 20  # 7 rows aren't a multiple of 2 replicas
 LENGTH, VOCABULARY = 12, 29
@@ -96,13 +90,28 @@ TASKS = {
 def batches_of(make, rows):
     """function of a task, rows of each batch -> dataset."""
     rng = np.random.default_rng(0)
-    made = [tf.nest.map_structure(tf.convert_to_tensor, make(rng, count)) for count in rows]
+    return dataset_of([make(rng, count) for count in rows])
+
+
+def shares_of(make, worker, workers):
+    """function of a task, number of the worker, of how many -> its share; worker 1's ends two batches earlier."""
+    rng = np.random.default_rng(0)
+    first, second = ([make(rng, count) for count in rows] for rows in ((3, 3, 2), (2,)))
+    if workers == 2:
+        return dataset_of((first, second)[worker])
+    both = tf.nest.map_structure(lambda *parts: np.concatenate(parts), first[0], second[0])
+    return dataset_of([both, *first[1:]])
+
+
+def dataset_of(batches):
+    """list of batches of arrays -> dataset of a known number of batches with an unknown number of rows."""
+    made = [tf.nest.map_structure(tf.convert_to_tensor, batch) for batch in batches]
     spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), made[0])
     dataset = tf.data.Dataset.from_generator(lambda: iter(made), output_signature=spec)
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(rows)))
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(made)))
 
 
-def result_of(task, strategy, accumulate):
+def result_of(task, strategy, accumulate, own_shares=False):
     """-> {name: array} of the trained weights, the losses and the metrics, and of predictions."""
     make, head, options = TASKS[task]
     keras.utils.set_random_seed(0)
@@ -122,6 +131,8 @@ def result_of(task, strategy, accumulate):
         optimizer = keras_bert.AdamW(keras_bert.WarmupPolynomialDecay(1e-3, STEPS, 5), global_clipnorm=0.1)
         model.compile(optimizer, **options, accumulate=accumulate)
     train = batches_of(make, [ROWS] * (STEPS // 2 - 1) + [3])
+    if own_shares:
+        train = own_batches(shares_of(make, *worker_of(strategy)), strategy)
     held_out = batches_of(make, [ROWS, 5, 1])  # of the last batch one worker has nothing
     history = model.fit(train, epochs=2, validation_data=held_out, verbose=0, shuffle=False).history
     scores = model.evaluate(held_out, verbose=0, return_dict=True)
@@ -135,17 +146,22 @@ def result_of(task, strategy, accumulate):
     }
 
 
-def main():
-    strategy = keras_bert.distribution.strategy(MODE, wait_seconds=120)
+def main(mode, output):
+    if mode == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = keras_bert.distribution.strategy(mode, wait_seconds=120)
     results = {}
     for task in TASKS:
         for accumulate in (1, 3) if task in ("pretraining", "classification") else (1,):
             for name, value in result_of(task, strategy, accumulate).items():
                 results[f"{task}/{accumulate}/{name}"] = value
-    if keras_bert.distribution.is_chief(strategy):
-        np.savez(OUTPUT, **results)
+    for name, value in result_of("tagging", strategy, accumulate=1, own_shares=True).items():
+        results[f"shares/1/{name}"] = value
+    if is_chief(strategy):
+        np.savez(output, **results)
     print(json.dumps({"arrays": len(results), "replicas": strategy.num_replicas_in_sync}))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
