@@ -8,7 +8,7 @@ import json
 
 import keras
 
-from keras_bert.workers import check_same, has_workers, lost_workers_explained, worker_of
+from keras_bert.workers import check_same, gather_strings, has_workers, lost_workers_explained, worker_of
 
 TRIED_VERSIONS = ("3.15",)
 
@@ -43,6 +43,18 @@ def check_clips_sums(optimizer):
         )
 
 
+def give_replicas_own_seeds(model):
+    """Lets dropout draw other patterns on each replica, from seeds that all follow from the first one's."""
+    strategy = model.distribute_strategy
+    states = [variable for variable in model.variables if variable.name == "seed_generator_state"]
+    own = json.dumps([keras.ops.convert_to_numpy(state).tolist() for state in states])
+    of_first = json.loads(gather_strings(strategy, own)[0])
+    for state, (seed, counter) in zip(states, of_first, strict=True):
+        copies = strategy.experimental_local_results(state.value)
+        for i, copy in enumerate(copies, len(copies) * worker_of(strategy)[0]):
+            copy.assign([seed + 1_000_003 * i, counter])
+
+
 class DistributedTrainer:
     """Mends the training of a `keras.Model` under `tf.distribute`; it is mixed in before it."""
 
@@ -50,6 +62,8 @@ class DistributedTrainer:
         strategy = getattr(self, "_distribute_strategy", None)
         if has_workers(strategy):
             check_same(strategy, model=json.loads(self.to_json()), data=str(getattr(x, "element_spec", None)))
+        if keras.backend.backend() == "tensorflow" and self.distribute_strategy.num_replicas_in_sync > 1:
+            give_replicas_own_seeds(self)
         x, validation_data = self._split(x), self._split(validation_data)
         with lost_workers_explained(strategy):
             return super().fit(x, *args, validation_data=validation_data, **kwargs)

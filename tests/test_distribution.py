@@ -118,6 +118,12 @@ def test_uneven_shares_of_two_workers_end_together(results):
             np.testing.assert_allclose(several[name], one[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
+def test_each_replica_drops_by_its_own_seed(results):
+    seeds = results["mirrored"]["seeds"]  # [replicas, layers, 2]: a seed and a counter
+    assert len(seeds) == 2 and np.all(seeds[0, :, 0] != seeds[1, :, 0])
+    assert np.array_equal(seeds[0, :, 1], seeds[1, :, 1]) and np.all(seeds[..., 1] >= 1)
+
+
 def test_training_has_moved_the_weights(results):
     """Or the tests above would compare what was never trained."""
     one = results["one"]

@@ -146,6 +146,20 @@ def result_of(task, strategy, accumulate, own_shares=False):
     }
 
 
+def seeds_of_replicas(strategy):
+    """-> the seeds of dropout on each replica of this process after a step, for each of its layers [R, layers, 2]."""
+    with strategy.scope():
+        model = keras_bert.text_classifier(
+            keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=29)), 3
+        )
+        model.compile(keras_bert.AdamW(1e-3), cross_entropy())
+    model.fit(batches_of(classification, [ROWS]), verbose=0)
+    states = [variable.value for variable in model.variables if variable.name == "seed_generator_state"]
+    return np.array(
+        [[copy.numpy() for copy in strategy.experimental_local_results(state)] for state in states]
+    ).swapaxes(0, 1)
+
+
 def main(mode, output):
     if mode == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
@@ -158,6 +172,7 @@ def main(mode, output):
                 results[f"{task}/{accumulate}/{name}"] = value
     for name, value in result_of("tagging", strategy, accumulate=1, own_shares=True).items():
         results[f"shares/1/{name}"] = value
+    results["seeds"] = seeds_of_replicas(strategy)
     if is_chief(strategy):
         np.savez(output, **results)
     print(json.dumps({"arrays": len(results), "replicas": strategy.num_replicas_in_sync}))
