@@ -82,6 +82,12 @@ class BertModel(DistributedTrainer, keras.Model):
         config = super().get_compile_config()
         return config if self._accumulate == 1 or config is None else {**config, "accumulate": self._accumulate}
 
+    def compile_from_config(self, config):
+        # Keras compiles what it loads by itself only where `compile` is its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def train_step(self, *args):
         if not self._shares_step():
             return super().train_step(*args)

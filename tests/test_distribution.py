@@ -234,14 +234,6 @@ def test_workers_with_other_data_are_refused(tmp_path):
     assert all("must train with the same train. It differs on worker" in output for output in outputs), outputs
 
 
-def test_a_worker_that_does_not_come(tmp_path):
-    code = "from keras_bert.distribution import strategy; strategy('multi_worker', wait_seconds=5)"
-    process = start(["-c", code], tmp_path / "log", cluster_of(2)[0])
-    codes, (output,) = finish([process], [tmp_path / "log"], seconds=90)
-    assert codes == [1]
-    assert "RuntimeError: Not all workers of TF_CONFIG came within 5 seconds" in output, output
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

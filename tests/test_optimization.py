@@ -217,13 +217,17 @@ def test_lamb_of_bfloat16_variables():
     np.testing.assert_allclose(ops.cast(variable, "float32"), np.full((3, 2), 0.9), rtol=0.01)
 
 
-def test_lamb_under_a_strategy():
+@pytest.mark.parametrize("fused", [True, False])
+def test_lamb_under_a_strategy(monkeypatch, fused):
+    """The compiled update, and Keras's own path."""
+    if not fused:
+        monkeypatch.setattr(LAMB, "_can_fuse", lambda self: False)
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
     with strategy.scope():
         variable = keras.Variable([[3.0, -4.0]])
         optimizer = LAMB(0.1, weight_decay=0.5)
         optimizer.build([variable])
-        assert not optimizer._can_fuse()
+        assert optimizer._can_fuse() is fused
         strategy.run(lambda: optimizer.apply([ops.zeros((1, 2))]))
     np.testing.assert_allclose(variable.numpy(), [[2.7, -3.6]], rtol=1e-6)
 

@@ -164,7 +164,7 @@ def main(mode, output):
     if mode == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = keras_bert.distribution.strategy(mode, wait_seconds=120)
+    strategy = keras_bert.distribution.strategy(mode)
     results = {}
     for task in TASKS:
         for accumulate in (1, 3) if task in ("pretraining", "classification") else (1,):
