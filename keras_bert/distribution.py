@@ -81,7 +81,7 @@ def own_batches(dataset, strategy):
 
     Example:
     >>> import tensorflow as tf
-    >>> own_batches(tf.data.Dataset.range(3).batch(2), strategy("one")).cardinality().numpy()
+    >>> int(own_batches(tf.data.Dataset.range(3).batch(2), strategy("one")).cardinality())
     2
     """
     if not has_workers(strategy):
@@ -98,8 +98,8 @@ def _multi_worker():
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.DeadlineExceededError, tf.errors.UnavailableError) as error:
         raise RuntimeError(
-            f"Not all workers of TF_CONFIG came in time: {os.environ['TF_CONFIG']}. Start all of them at about the same "
-            "time, with the same list of workers, and see that they reach each other."
+            f"Not all workers of TF_CONFIG came in time: {os.environ['TF_CONFIG']}. Start all of them at about the "
+            "same time, with the same list of workers, and see that they reach each other."
         ) from error
     except tf.errors.UnknownError as error:
         raise RuntimeError(

@@ -74,6 +74,7 @@ class Resume(keras.callbacks.Callback):
         Preempted: From `fit`, after SIGTERM.
 
     Example:
+    >>> import tempfile
     >>> directory = tempfile.mkdtemp()
     >>> def train(steps):
     ...     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -120,6 +121,7 @@ class Resume(keras.callbacks.Callback):
         Example:
         >>> model = keras_bert.text_regressor(keras_bert.backbone(keras_bert.BertConfig.named("tiny")))
         >>> model.compile(keras_bert.AdamW(5e-5), "mse")
+        >>> import tempfile
         >>> keras_bert.resume.Resume(tempfile.mkdtemp()).restore(model)
         0
         """
@@ -174,6 +176,7 @@ class Resume(keras.callbacks.Callback):
         Example:
         >>> model = keras_bert.text_regressor(keras_bert.backbone(keras_bert.BertConfig.named("tiny")))
         >>> model.compile(keras_bert.AdamW(5e-5), "mse")
+        >>> import tempfile
         >>> resume = keras_bert.resume.Resume(tempfile.mkdtemp())
         >>> resume.restore(model), resume.save().name
         (0, 'step-00000000')

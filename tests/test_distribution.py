@@ -299,7 +299,7 @@ def test_another_keras_is_refused(monkeypatch):
 
 
 def test_an_optimizer_that_clips_each_replica_is_refused():
-    with pytest.raises(ValueError, match=r"Received: adam with \{'clipnorm': 1.0\}"):
+    with pytest.raises(ValueError, match=r"Received: adam\w* with \{'clipnorm': 1.0\}"):
         keras_internals.check_clips_sums(keras.optimizers.Adam(clipnorm=1.0))
     keras_internals.check_clips_sums(keras.optimizers.Adam())
     keras_internals.check_clips_sums(keras_bert.AdamW())
