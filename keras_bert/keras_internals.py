@@ -164,8 +164,9 @@ def split_among_replicas(data, strategy, own=False):
         return tf.data.Dataset.range(first, first + here).map(lambda i: part_of(tf.cast(i, tf.int32), batch))
 
     split = strategy.distribute_datasets_from_function(lambda _: data.flat_map(parts_of))
-    # TensorFlow counts a worker's parts, of which each of its replicas takes one a step; Keras wants the steps.
-    split._cardinality = data.cardinality().numpy()
+    # TensorFlow counts this worker's parts. Keras wants the steps: as many as the worker with the most batches has.
+    batches = [int(count) for count in gather_strings(strategy, str(data.cardinality().numpy()))]
+    split._cardinality = max(batches) if min(batches) >= 0 else min(batches)
     return split
 
 
