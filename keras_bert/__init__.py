@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.export import export_saved_model
     from keras_bert.features import embed
-    from keras_bert.prediction import predict_in_batches, predictor
+    from keras_bert.prediction import fill_masks, predict_in_batches, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
 
 __version__ = "0.1.0"
@@ -66,6 +66,7 @@ _LAZY = {
     "save_pretrained": "keras_bert.checkpoints",
     "embed": "keras_bert.features",
     "export_saved_model": "keras_bert.export",
+    "fill_masks": "keras_bert.prediction",
     "predict_in_batches": "keras_bert.prediction",
     "predictor": "keras_bert.prediction",
 }
@@ -92,6 +93,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "export",
     "export_saved_model",
     "features",
+    "fill_masks",
     "labels_of",
     "layers",
     "load_pretrained",

@@ -10,10 +10,12 @@ Everything else of `fit`, `evaluate` and `predict` is `keras_bert.training.BertM
 
 import json
 import os
+import re
 
 import keras
 
 from keras_bert.keras_internals import split_among_replicas
+from keras_bert.rendezvous import MeetingError, meet
 from keras_bert.workers import any_worker, check_same, gather_strings, has_workers, is_chief, worker_of
 
 __all__ = [
@@ -30,20 +32,22 @@ __all__ = [
 STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
 
 
-def strategy(name="one"):
+def strategy(name="one", timeout=600):
     """Makes a strategy by its name, before anything else of TensorFlow is used.
 
     Args:
         name: `"one"`, the one device that TensorFlow chooses; `"mirrored"`, all GPUs of this machine, or all logical
             CPUs where there is none; `"multi_worker"`, all processes that the environment variable TF_CONFIG names; or
             `"tpu"`.
+        timeout: Seconds to wait until all workers are there.
 
     Returns:
         A `tf.distribute.Strategy`. Build and compile the model in its `scope()`.
 
     Raises:
         ValueError: If the name is unknown, TF_CONFIG isn't valid, no TPU is there, or Keras isn't on TensorFlow.
-        RuntimeError: If a worker doesn't come in time, or this one's address can't be used.
+        RuntimeError: If a worker doesn't come in time, is given another cluster or another one's number (all that came
+            get the error), or if this one's address can't be used.
 
     Example:
     >>> with strategy("one").scope():
@@ -65,7 +69,7 @@ def strategy(name="one"):
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     if name == "tpu":
         return _tpu()
-    return _multi_worker()
+    return _multi_worker(timeout)
 
 
 def own_batches(dataset, strategy):
@@ -89,26 +93,28 @@ def own_batches(dataset, strategy):
     return split_among_replicas(dataset, strategy, own=True)
 
 
-def _multi_worker():
-    """-> MultiWorkerMirroredStrategy, once all workers are there."""
+def _multi_worker(timeout):
+    """seconds to wait -> MultiWorkerMirroredStrategy, once all workers are there."""
     import tensorflow as tf
 
-    _check_tf_config(os.environ.get("TF_CONFIG"))
+    addresses, index = _workers_of(os.environ.get("TF_CONFIG"))
     try:
+        meet(addresses, index, timeout)
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except (tf.errors.DeadlineExceededError, tf.errors.UnavailableError) as error:
+    except MeetingError as error:
         raise RuntimeError(
-            f"Not all workers of TF_CONFIG came in time: {os.environ['TF_CONFIG']}. Start all of them at about the "
-            "same time, with the same list of workers, and see that they reach each other."
+            f"The workers of TF_CONFIG haven't come together. {error} Start all of them at about the same time, with "
+            "the same list of workers and a number for each, and see that they reach each other."
         ) from error
-    except tf.errors.UnknownError as error:
+    except (OSError, tf.errors.UnknownError) as error:
         raise RuntimeError(
-            f"This worker can't listen at its address of TF_CONFIG: {error}. Is another process there already?"
+            f"This worker can't listen at its address of TF_CONFIG, {addresses[index]}: {error}. Is another process "
+            "there already?"
         ) from error
 
 
-def _check_tf_config(text):
-    """TF_CONFIG or None -> None; a `ValueError` that says what is wrong with it."""
+def _workers_of(text):
+    """TF_CONFIG or None -> addresses of all workers, number of this one; a `ValueError` that says what is wrong."""
     expected = (
         'TF_CONFIG must be JSON such as {"cluster": {"worker": ["host1:2345", "host2:2345"]}, "task": {"type": '
         '"worker", "index": 0}}, with the same cluster on all workers and an index for each of them.'
@@ -129,6 +135,11 @@ def _check_tf_config(text):
         )
     if len(set(listed)) < len(listed):
         raise ValueError(f"{expected} Received: an address more than once, in {listed}.")
+    for address in listed:
+        if not re.fullmatch(r".+:\d+", str(address)):
+            raise ValueError(f"{expected} Received: address {address!r}, which isn't a host, a colon and a port.")
+    chiefs, workers = (list(cluster.get(job, ())) for job in ("chief", "worker"))
+    return chiefs + workers, index + (len(chiefs) if task["type"] == "worker" else 0)
 
 
 def _tpu():

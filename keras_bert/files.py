@@ -147,6 +147,19 @@ def digest_of(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def fingerprint_of(path):
+    """path -> SHA-256 of the file's size and of 4 MiB of it, evenly spread: enough to tell large corpora apart."""
+    block, count = 1 << 16, 64
+    path = os.path.expanduser(path)
+    size = os.path.getsize(path)
+    digest = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        for number in range(count):
+            file.seek(max(size - block, 0) * number // (count - 1))
+            digest.update(file.read(block))
+    return digest.hexdigest()
+
+
 def sync_to_disk(path):
     """Makes the bytes of a file, or the entries of a directory, outlive a power cut: path -> None."""
     windows = os.name == "nt"

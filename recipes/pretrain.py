@@ -35,9 +35,9 @@ import tensorflow as tf
 import keras_bert
 from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
-from keras_bert.data import PretrainingBatches, corpus_files, model_inputs
+from keras_bert.data import PretrainingBatches, corpus_files
 from keras_bert.distribution import check_same, is_chief, own_batches, worker_of
-from keras_bert.files import check_writable
+from keras_bert.files import check_writable, fingerprint_of
 from keras_bert.initialization import sinusoidal_positions
 from keras_bert.resume import Resume
 
@@ -116,16 +116,9 @@ class Config:
     fill: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name in (
-            "vocabulary_size",
-            "steps",
-            "evaluate_every",
-            "evaluation_batches",
-            "keep",
-            "batch_size",
-            "accumulate",
-        ):
-            check_positive_integer(name, getattr(self, name))
+        for field in dataclasses.fields(self):
+            if field.type is int and field.name != "seed":
+                check_positive_integer(field.name, getattr(self, field.name))
         check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
         check_rate("dropout", self.dropout)
         check_positive_number("learning_rate", self.learning_rate)
@@ -159,7 +152,7 @@ def main(config):
     files = corpus_files(corpus)
     if valid:
         corpus_files(valid)
-    check_same(strategy, config=dataclasses.asdict(config), corpus=[os.path.getsize(name) for name in files])
+    check_same(strategy, config=dataclasses.asdict(config), corpus=[fingerprint_of(name) for name in files])
     with strategy.scope():
         model, tokenizer = build(config, files)
     keras_bert.models.check_length_of(model, config.max_length)
@@ -176,11 +169,10 @@ def main(config):
     held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    optimizer = {"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer]
     with strategy.scope():
         model.compile(
-            optimizer={"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer](
-                schedule, epsilon=config.epsilon
-            ),
+            optimizer(schedule, epsilon=config.epsilon),
             loss={"mlm": cross_entropy, "nsp": cross_entropy},  # and their sum
             weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
             accumulate=config.accumulate,
@@ -193,7 +185,7 @@ def main(config):
         step = resume.restore(model)
     if config.tensorboard is not None and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
-    before = fill(model, tokenizer, sentences)
+    before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
     model.fit(
@@ -217,8 +209,12 @@ def main(config):
         "valid_nsp_accuracy": valid["nsp_accuracy"],
         "unigram_accuracy": unigram_accuracy(train.dataset().take(20), held_out),
     }
-    for sentence, old, new in zip(sentences, before, fill(model, tokenizer, sentences), strict=True):
-        print(f"{sentence}\n    at step {step}: {old}\n    at the end: {new}")
+    after = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
+    for sentence, *found in zip(sentences, before, after, strict=True):
+        print(sentence)
+        for moment, masks in zip((f"at step {step}", "at the end"), found, strict=True):
+            words = " | ".join(", ".join(f"{token} {share:.2f}" for token, share in mask) for mask in masks)
+            print(f"    {moment}: {words}")
     if config.output is not None and is_chief(strategy):
         keras_bert.save_pretrained(model, tokenizer, config.output)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
@@ -247,8 +243,8 @@ def checkpoints(config, files, tokenizer, train):
     """The run's parts -> the callback that keeps them; it refuses to go on with other settings than it began with."""
     free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
-    sizes = "\n".join(f"{Path(name).name} {os.path.getsize(name)}" for name in files)
-    settings["corpus"] = f"{len(files)} files, SHA-256 of names and sizes {hashlib.sha256(sizes.encode()).hexdigest()}"
+    texts = "\n".join(f"{Path(name).name} {fingerprint_of(name)}" for name in files)
+    settings["corpus"] = f"{len(files)} files, SHA-256 {hashlib.sha256(texts.encode()).hexdigest()}"
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
     directory = config.output.with_name(config.output.name + "-checkpoints")
     return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)
@@ -258,29 +254,6 @@ def unigram_accuracy(train, held_out):
     """batches to train and to evaluate on -> share of the held-out masked words that are the most frequent word."""
     words = [np.concatenate([y["mlm"][w["mlm"] > 0] for _, y, w in batches]) for batches in (train, held_out)]
     return float(np.mean(words[1] == np.bincount(words[0]).argmax()))
-
-
-def fill(model, tokenizer, sentences, count=3):
-    """pretrainer, tokenizer, sentences with [MASK] -> for each, the likeliest words with their probabilities."""
-    if not sentences:
-        return []
-    inputs = model_inputs(
-        list(sentences), tokenizer, keras_bert.models.check_length_of(model, None), keep_special_tokens=True
-    )
-    masked = tf.ragged.boolean_mask(
-        tf.broadcast_to(tf.range(tf.shape(inputs["token_ids"])[1]), tf.shape(inputs["token_ids"])),
-        inputs["token_ids"] == tokenizer.mask_id,
-    )
-    inputs |= {"mask_positions": masked.to_tensor(), "cls_positions": tf.zeros([len(sentences), 1], tf.int32)}
-    probabilities = keras.ops.softmax(model(inputs, training=False)["mlm"])  # [B, M, V]
-    best = tf.math.top_k(probabilities, count)
-    return [
-        " | ".join(
-            ", ".join(f"{tokenizer.id_to_token(i)} {p:.2f}" for i, p in zip(ids, values, strict=True))
-            for ids, values in zip(best.indices[row][:number].numpy(), best.values[row][:number].numpy(), strict=True)
-        )
-        for row, number in enumerate(masked.row_lengths().numpy())
-    ]
 
 
 def write_python_documentation(directory):

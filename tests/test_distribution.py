@@ -5,6 +5,7 @@ Processes start each other on loopback, with free ports; each has its own log.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from keras_bert.distribution import check_same, strategy, worker_of
 
 TESTS = Path(__file__).parent
 PROJECT = TESTS.parent
-DEVICES = TESTS / "training_on_devices.py"
+DEVICES = TESTS / "processes" / "training_on_devices.py"
 PRETRAIN = PROJECT / "recipes" / "pretrain.py"
 CLASSIFY = PROJECT / "recipes" / "classify.py"
 
@@ -91,7 +92,9 @@ def results(tmp_path_factory):
 def test_two_replicas_train_as_one_device(results, mode, task):
     """20 clipped steps of 7 and 3 rows: weights, losses, metrics and predictions."""
     names = [name for name in results["one"] if name.startswith(f"{task}/1/")]
-    assert len(names) > 40 and results["one"][f"{task}/1/steps"] == 20
+    kinds = {re.sub("_.*", "", name.split("/")[-1]) for name in names}
+    assert kinds == {"weight", "history", "evaluate", "predict", "steps"}
+    assert sum("/weight_" in name for name in names) > 30 and results["one"][f"{task}/1/steps"] == 20
     for name in names:
         one, several = results["one"][name], results[mode][name]
         assert one.shape == several.shape, name
@@ -243,6 +246,7 @@ def test_workers_with_other_data_are_refused(tmp_path):
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "isn't among"),
         ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "isn't among"),
         ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "more than once"),
+        ('{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}', "address 'b'"),
     ],
 )
 def test_a_wrong_tf_config_is_refused(monkeypatch, text, message):
@@ -251,6 +255,29 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, text, message):
         monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match=message):
         strategy("multi_worker")
+
+
+def test_a_worker_that_does_not_come_is_named(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", cluster_of(2)[0])
+    with pytest.raises(RuntimeError, match=r"haven't come together. Of 2 workers .* within 1 s: 1 \(127.0.0.1:"):
+        strategy("multi_worker", timeout=1)
+
+
+def test_a_worker_that_comes_after_the_others_began(monkeypatch):
+    others, own = cluster_of(2)
+    server = tf.distribute.Server({"worker": json.loads(others)["cluster"]["worker"][:1]}, job_name="worker")
+    monkeypatch.setenv("TF_CONFIG", own)
+    with pytest.raises(RuntimeError, match="has it begun without this one"):
+        strategy("multi_worker", timeout=1)
+    assert server.target
+
+
+def test_an_address_in_use(monkeypatch):
+    config = cluster_of(2)[0]
+    port = int(json.loads(config)["cluster"]["worker"][0].split(":")[1])
+    monkeypatch.setenv("TF_CONFIG", config)
+    with socket.create_server(("", port)), pytest.raises(RuntimeError, match="can't listen at its address"):
+        strategy("multi_worker", timeout=1)
 
 
 def test_strategies_by_name():

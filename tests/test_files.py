@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_bert.files import check_writable, written_beside
+from keras_bert.files import check_writable, fingerprint_of, written_beside
 
 OWN = [("answer.txt", "notes.txt")]
 
@@ -68,3 +68,22 @@ def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / "output").write_text("a file")
     with pytest.raises(ValueError, match="it is a file"):
         check_writable(tmp_path / "output", OWN, overwrite=True)
+
+
+@pytest.mark.parametrize(("size", "places"), [(5, [0, 2, 4]), (3 << 20, [0, 3 << 19, -1]), (9 << 20, [0, -1])])
+def test_a_fingerprint_tells_files_apart(tmp_path, size, places):
+    """Up to 4 MiB by each byte, from there by evenly spread ones, and by size."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    seen = {fingerprint_of(path), fingerprint_of(str(path))}
+    assert len(seen) == 1
+    for place in places:
+        content = bytearray(size)
+        content[place] = 1
+        path.write_bytes(content)
+        seen.add(fingerprint_of(path))
+    path.write_bytes(bytes(size + 1))
+    seen.add(fingerprint_of(path))
+    path.write_bytes(b"")
+    seen.add(fingerprint_of(path))
+    assert len(seen) == len(places) + 3

@@ -10,7 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 PROJECT = TESTS.parent
-DEVICES = TESTS / "training_on_jax_devices.py"
+DEVICES = TESTS / "processes" / "training_on_jax_devices.py"
 ROWS, STEPS = 8, 10
 
 

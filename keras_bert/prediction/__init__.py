@@ -10,9 +10,10 @@ from keras_bert.checks import check_positive_integer
 from keras_bert.models import check_length_of, config_of
 from keras_bert.prediction import answers, tags, texts
 from keras_bert.prediction.backend import check_backend
+from keras_bert.prediction.masks import fill_masks
 from keras_bert.prediction.tags import unit_tagger
 
-__all__ = ["predict_in_batches", "predictor", "unit_tagger"]
+__all__ = ["fill_masks", "predict_in_batches", "predictor", "unit_tagger"]
 
 
 def predictor(model, tokenizer, max_length=None, **options):

@@ -1,6 +1,6 @@
 """A process of tests/test_jax_distribution.py: trains models on JAX on some devices, and writes their weights.
 
-python tests/training_on_jax_devices.py DEVICES OUTPUT.npz
+python tests/processes/training_on_jax_devices.py DEVICES OUTPUT.npz
 """
 
 import os
@@ -15,37 +15,10 @@ import keras
 import numpy as np
 
 import keras_bert
+from small_task import classification, config, pretraining
 
 DEVICES, OUTPUT = int(sys.argv[1]), sys.argv[2]
 ROWS, STEPS = 8, 10
-LENGTH, VOCABULARY = 11, 29
-
-
-def inputs(rng, rows):
-    """generator, number of rows -> inputs of packed rows, some of them with padding."""
-    mask = np.ones((rows, LENGTH), "int32")
-    mask[:, 7:] = 2
-    mask[::3, 9:] = 0
-    return {
-        "token_ids": rng.integers(5, VOCABULARY, (rows, LENGTH)).astype("int32"),
-        "segment_ids": rng.integers(0, 2, (rows, LENGTH)).astype("int32"),
-        "padding_mask": mask,
-    }
-
-
-def classification(rng, rows):
-    """generator, number of rows -> inputs, labels, no weights."""
-    return inputs(rng, rows), rng.integers(0, 3, rows), None
-
-
-def pretraining(rng, rows):
-    """generator, number of rows -> inputs, labels, weights; rows differ in what counts."""
-    masked, cls = rng.integers(0, LENGTH, (rows, 5)), np.tile([0, 7], (rows, 1))
-    x = {"mask_positions": masked.astype("int32"), "cls_positions": cls.astype("int32")}
-    y = {"mlm": rng.integers(5, VOCABULARY, (rows, 5)), "nsp": rng.integers(0, 2, (rows, 2))}
-    weights = {"mlm": rng.random((rows, 5)) < 0.6, "nsp": rng.random((rows, 2)) < 0.7}
-    return inputs(rng, rows) | x, y, {name: value.astype("float32") for name, value in weights.items()}
-
 
 rows_of_a_device = []  # of the logits of each loss, noted while a step is compiled
 
@@ -86,23 +59,13 @@ def result_of(task):
     """name of a task -> {name: array} of the weights before and after training, and of where it was computed."""
     make, head, outputs = TASKS[task]
     keras.utils.set_random_seed(0)
-    config = keras_bert.BertConfig(
-        vocabulary_size=VOCABULARY,
-        num_layers=1,
-        num_heads=4,
-        hidden_dim=12,
-        intermediate_dim=37,
-        max_sequence_length=16,
-        dropout=0.0,
-        attention_dropout=0.0,
-    )
-    model = head(keras_bert.backbone(config))
+    model = head(keras_bert.backbone(config()))
     initial = model.get_weights()
-    x, y, weights = make(np.random.default_rng(0), ROWS * STEPS)
+    x, y, *weights = make(np.random.default_rng(0), ROWS * STEPS)
     loss = cross_entropy() if outputs is None else {name: cross_entropy() for name in outputs}
     model.compile(keras_bert.AdamW(1e-3), loss)
     rows_of_a_device.clear()
-    model.fit(x, y, sample_weight=weights, batch_size=ROWS, shuffle=False, verbose=0)
+    model.fit(x, y, sample_weight=weights[0] if weights else None, batch_size=ROWS, shuffle=False, verbose=0)
     return {
         **{f"initial_{i:02d}": weight for i, weight in enumerate(initial)},
         **{f"trained_{i:02d}": weight for i, weight in enumerate(model.get_weights())},

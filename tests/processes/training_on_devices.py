@@ -1,6 +1,6 @@
 """A process of tests/test_distribution.py: trains each kind of model on fixed batches, and writes what came of it.
 
-python tests/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
+python tests/processes/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
 """
 
 import json
@@ -15,34 +15,9 @@ import tensorflow as tf
 
 import keras_bert
 from keras_bert.distribution import is_chief, own_batches, worker_of
+from small_task import LENGTH, classification, config, inputs, pretraining
 
 ROWS, STEPS = 7, 20  # 7 rows aren't a multiple of 2 replicas
-LENGTH, VOCABULARY = 12, 29
-
-
-def inputs(rng, rows):
-    """generator, number of rows -> inputs of packed rows, some of them with padding."""
-    mask = np.ones((rows, LENGTH), "int32")
-    mask[:, 7:] = 2
-    mask[::3, 10:] = 0
-    return {
-        "token_ids": rng.integers(5, VOCABULARY, (rows, LENGTH)),
-        "segment_ids": rng.integers(0, 2, (rows, LENGTH)),
-        "padding_mask": mask,
-    }
-
-
-def pretraining(rng, rows):
-    """Each row has its own number of masked words and of pairs."""
-    x = inputs(rng, rows)
-    x |= {"mask_positions": rng.integers(0, LENGTH, (rows, 4)), "cls_positions": np.tile([0, 7], (rows, 1))}
-    y = {"mlm": rng.integers(5, VOCABULARY, (rows, 4)), "nsp": rng.integers(0, 2, (rows, 2))}
-    weights = {"mlm": rng.random((rows, 4)) < 0.6, "nsp": rng.random((rows, 2)) < 0.7}
-    return x, y, {name: value.astype("float32") for name, value in weights.items()}
-
-
-def classification(rng, rows):
-    return inputs(rng, rows), rng.integers(0, 3, rows)
 
 
 def pair(rng, rows):
@@ -116,17 +91,7 @@ def result_of(task, strategy, accumulate, own_shares=False):
     make, head, options = TASKS[task]
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        config = keras_bert.BertConfig(
-            vocabulary_size=VOCABULARY,
-            num_layers=2,
-            num_heads=4,
-            hidden_dim=12,
-            intermediate_dim=37,
-            max_sequence_length=16,
-            dropout=0.0,
-            attention_dropout=0.0,
-        )
-        model = head(keras_bert.backbone(config))
+        model = head(keras_bert.backbone(config()))
         # So small a norm that every step is clipped.
         optimizer = keras_bert.AdamW(keras_bert.WarmupPolynomialDecay(1e-3, STEPS, 5), global_clipnorm=0.1)
         model.compile(optimizer, **options, accumulate=accumulate)

@@ -1,0 +1,65 @@
+"""Masked words filled in by a pretrained model: the quickest look at what it has learned."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_bert.checkpoints.weights import check_vocabulary_size, task_of
+from keras_bert.checks import check_positive_integer
+from keras_bert.data.packing import check_max_length, model_inputs
+from keras_bert.models import check_length_of, config_of
+
+
+def fill_masks(texts, model, tokenizer, count=5, max_length=None):
+    """Gives the likeliest tokens for each [MASK].
+
+    Args:
+        texts: N strings with [MASK] in them: a list, or one string.
+        model: A model from `pretrainer` or `masked_language_model`.
+        tokenizer: The `WordPieceTokenizer` that it was trained with.
+        count: How many tokens for each [MASK].
+        max_length: The most tokens of a text, [CLS] and [SEP] included. None: the model's `max_sequence_length`.
+
+    Returns:
+        A list of N lists, or one list for one string: for each [MASK] of a text a list of `count` pairs of a token, as
+        it stands in the vocabulary, and its probability, the likeliest first.
+
+    Raises:
+        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text has no [MASK]
+            within `max_length`.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "bank"])
+    >>> model = keras_bert.pretrainer(keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=7)))
+    >>> [[(token, probability), _]] = fill_masks("River [MASK].", model, tokenizer, count=2)
+    >>> token in tokenizer.vocabulary and 1 / 7 < probability < 1
+    True
+    """
+    task = task_of(model) if isinstance(model, keras.Model) else type(model).__name__
+    if task not in ("pretrainer", "masked_language_model"):
+        raise ValueError(f"`model` must come from keras_bert's pretrainer or masked_language_model. Received: {task}.")
+    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
+    check_positive_integer("count", count)
+    max_length = check_length_of(model, max_length)
+    check_max_length(max_length)
+    batch = [texts] if isinstance(texts, str) else list(texts)
+    filled = [_fill(text, model, tokenizer, min(count, tokenizer.vocabulary_size), max_length) for text in batch]
+    return filled[0] if isinstance(texts, str) else filled
+
+
+def _fill(text, model, tokenizer, count, max_length):
+    """text, model, tokenizer, pairs for each [MASK], most tokens -> for each [MASK] its pairs."""
+    inputs = model_inputs([text], tokenizer, max_length, keep_special_tokens=True)
+    masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
+    if len(masked) == 0:
+        raise ValueError(f"Each text must have a [MASK] in its first {max_length - 2} tokens. Received: {text!r}.")
+    inputs["mask_positions"] = tf.cast(masked[None], tf.int32)
+    if task_of(model) == "pretrainer":
+        inputs["cls_positions"] = tf.zeros([1, 1], tf.int32)
+    logits = model.predict_on_batch({name: value.numpy() for name, value in inputs.items()})["mlm"][0]  # [M, V]
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :count]
+    return [
+        [(tokenizer.id_to_token(int(i)), float(row[i])) for i in chosen]
+        for row, chosen in zip(probabilities, best, strict=True)
+    ]

@@ -1,0 +1,55 @@
+"""Masked words filled in: against the model's own logits, for each [MASK] of a text, on both models that can."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bert
+from keras_bert.data import model_inputs
+
+
+@pytest.fixture(params=["pretrainer", "masked_language_model"])
+def model(request, small_config):
+    keras.utils.set_random_seed(7)
+    return getattr(keras_bert, request.param)(keras_bert.backbone(small_config))
+
+
+def test_the_likeliest_tokens_of_each_mask(model, tokenizer):
+    texts = ["the [MASK] book", "a [MASK] film [MASK] ."]
+    filled = keras_bert.fill_masks(texts, model, tokenizer, count=4)
+    assert [len(masks) for masks in filled] == [1, 2]
+    for text, places, masks in zip(texts, ([2], [2, 4]), filled, strict=True):
+        inputs = model_inputs([text], tokenizer, 16, keep_special_tokens=True)
+        assert inputs["token_ids"].numpy()[0, places[0]] == tokenizer.mask_id
+        inputs |= {"mask_positions": keras.ops.array([places]), "cls_positions": keras.ops.array([[0]])}
+        logits = model({layer.name: inputs[layer.name] for layer in model.inputs})["mlm"].numpy()[0]
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        for row, pairs in zip(probabilities, masks, strict=True):
+            best = np.argsort(-row)[:4]
+            assert [token for token, _ in pairs] == [tokenizer.id_to_token(int(i)) for i in best]
+            np.testing.assert_allclose([share for _, share in pairs], row[best], rtol=1e-4)
+
+
+def test_one_string_has_one_list(model, tokenizer):
+    alone = keras_bert.fill_masks("the [MASK] book", model, tokenizer)
+    assert alone == keras_bert.fill_masks(["the [MASK] book"], model, tokenizer)[0]
+    assert len(alone) == 1 and len(alone[0]) == 5
+    assert keras_bert.fill_masks([], model, tokenizer) == []
+    everything = keras_bert.fill_masks("[MASK]", model, tokenizer, count=1000)[0]
+    assert len(everything) == tokenizer.vocabulary_size
+    assert sum(share for _, share in everything) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["the book", "", "the book " * 9 + "[MASK]"])
+def test_a_text_without_a_mask_is_refused(model, tokenizer, text):
+    with pytest.raises(ValueError, match=r"must have a \[MASK\] in its first 6 tokens. Received: "):
+        keras_bert.fill_masks(text, model, tokenizer, max_length=8)
+
+
+def test_other_models_are_refused(small_config, tokenizer):
+    backbone = keras_bert.backbone(small_config)
+    for other, name in ((backbone, "backbone"), (keras_bert.text_classifier(backbone, 2), "text_classifier")):
+        with pytest.raises(ValueError, match=f"Received: {name}"):
+            keras_bert.fill_masks("[MASK]", other, tokenizer)
+    with pytest.raises(ValueError, match="Received: str"):
+        keras_bert.fill_masks("[MASK]", "model", tokenizer)
