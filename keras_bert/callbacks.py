@@ -23,7 +23,8 @@ class Throughput(keras.callbacks.Callback):
     progress bar, and the logs of each epoch, show `real_tokens_per_s` and `minutes_left`, of training alone.
 
     Args:
-        workers: How many workers train on batches of their own, of which this one's are counted, so many times.
+        workers: How many workers train on batches of their own, of which this one's are counted, so many times; none
+            in the steps after its share has ended.
 
     Example:
     >>> import tensorflow as tf
@@ -38,6 +39,7 @@ class Throughput(keras.callbacks.Callback):
     def __init__(self, workers=1):
         super().__init__()
         self.workers = check_positive_integer("workers", workers)
+        self._counts = False  # Whether there is a dataset to count.
         self._coming = collections.deque()  # (examples, real tokens, cells) of the batches that are made, not trained
         self._totals = np.zeros(3)
         self._measured = np.zeros(3)
@@ -55,6 +57,8 @@ class Throughput(keras.callbacks.Callback):
             The same batches.
         """
         import tensorflow as tf
+
+        self._counts = True
 
         def note(padding_mask):
             """mask [B, T] -> 0; remembers its counts."""
@@ -102,12 +106,13 @@ class Throughput(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
         while self._trained <= batch:  # several where steps_per_execution is more than 1
-            if not self._coming:
+            ended = self._counts and self.workers > 1  # The other workers go on.
+            if not self._coming and not ended:
                 raise ValueError(
                     "Throughput has counted fewer batches than were trained. Pass model.fit the dataset that "
                     "`throughput.count(dataset)` returns."
                 )
-            counts = self._coming.popleft()
+            counts = self._coming.popleft() if self._coming else np.zeros(3)
             self._totals += counts
             if self.steps >= _STEPS_LEFT_OUT:
                 self._measured += counts

@@ -46,8 +46,8 @@ def strategy(name="one", timeout=600):
 
     Raises:
         ValueError: If the name is unknown, TF_CONFIG isn't valid, no TPU is there, or Keras isn't on TensorFlow.
-        RuntimeError: If a worker doesn't come in time, is given another cluster or another one's number (all that came
-            get the error), or if this one's address can't be used.
+        RuntimeError: If a worker doesn't come in time, is given another cluster or another one's number, or can't
+            listen at its address. All that came get the error.
 
     Example:
     >>> with strategy("one").scope():
@@ -106,7 +106,7 @@ def _multi_worker(timeout):
             f"The workers of TF_CONFIG haven't come together. {error} Start all of them at about the same time, with "
             "the same list of workers and a number for each, and see that they reach each other."
         ) from error
-    except (OSError, tf.errors.UnknownError) as error:
+    except tf.errors.UnknownError as error:  # another process took the port after the meeting
         raise RuntimeError(
             f"This worker can't listen at its address of TF_CONFIG, {addresses[index]}: {error}. Is another process "
             "there already?"
@@ -123,11 +123,14 @@ def _workers_of(text):
         raise ValueError(f"{expected} Received: none. Set it in the environment of each worker.")
     try:
         config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
+        cluster, task = dict(config["cluster"]), config["task"]
         tasks, index = cluster[task["type"]], int(task["index"])
-        listed = [address for addresses in cluster.values() for address in addresses]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{expected} Received: {text} ({type(error).__name__}: {error}).") from error
+    for job, addresses in cluster.items():
+        if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
+            raise ValueError(f"{expected} Received: {addresses!r} as {job!r}, which isn't a list of addresses.")
+    listed = [address for addresses in cluster.values() for address in addresses]
     if task["type"] not in ("chief", "worker") or not 0 <= index < len(tasks):
         raise ValueError(
             f"{expected} Received: task {task['type']!r} {index}, which isn't among "
@@ -136,9 +139,11 @@ def _workers_of(text):
     if len(set(listed)) < len(listed):
         raise ValueError(f"{expected} Received: an address more than once, in {listed}.")
     for address in listed:
-        if not re.fullmatch(r".+:\d+", str(address)):
-            raise ValueError(f"{expected} Received: address {address!r}, which isn't a host, a colon and a port.")
-    chiefs, workers = (list(cluster.get(job, ())) for job in ("chief", "worker"))
+        if not (re.fullmatch(r".+:\d{1,5}", address) and 1 <= int(address.rpartition(":")[2]) <= 65535):
+            raise ValueError(
+                f"{expected} Received: address {address!r}, which isn't a host, a colon and a port from 1 to 65535."
+            )
+    chiefs, workers = (cluster.get(job, []) for job in ("chief", "worker"))
     return chiefs + workers, index + (len(chiefs) if task["type"] == "worker" else 0)
 
 

@@ -29,3 +29,32 @@ def sinusoidal_positions(model, standard_deviation=0.01):
     angles = np.arange(positions)[:, None] * 10_000.0 ** (-np.arange((width + 1) // 2) / ((width + 1) // 2))
     waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :width]
     table.assign(2**0.5 * standard_deviation * waves)
+
+
+def unigram_bias(model, counts):
+    """Starts the masked-word head's bias at the logarithm of the words' frequencies.
+
+    So the model begins where it would else arrive after some hundred thousand tokens, and its embeddings, tied to the
+    output, don't have to learn first which words are rare, which pulls all the rare ones the same way.
+
+    Args:
+        model: A model from `pretrainer` or `masked_language_model`; the bias [V] of its head is set.
+        counts: How often each token of the vocabulary is to be predicted, [V]; half an occurrence is added to each.
+
+    Raises:
+        ValueError: If there isn't a count for each token, or one is negative.
+
+    Example:
+    >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=4)
+    >>> model = keras_bert.pretrainer(keras_bert.backbone(config))
+    >>> unigram_bias(model, [0, 0, 1, 3])
+    >>> np.exp(model.get_layer("mlm").bias.numpy()).round(3).tolist()
+    [0.083, 0.083, 0.25, 0.583]
+    """
+    bias, counts = model.get_layer("mlm").bias, np.asarray(counts, "float64")
+    if counts.shape != tuple(bias.shape) or (counts < 0).any():
+        raise ValueError(
+            f"`counts` must be one number of at least 0 for each of the {bias.shape[0]} tokens. Received: an array of "
+            f"shape {counts.shape}, of which the least is {counts.min(initial=0)}."
+        )
+    bias.assign(np.log((counts + 0.5) / (counts + 0.5).sum()))

@@ -4,9 +4,12 @@ Keras 3.15 trains under `MirroredStrategy`, but under `MultiWorkerMirroredStrate
 trainer, and its optimizers clip gradients before they are summed over the replicas.
 """
 
+import hashlib
+import inspect
 import json
 
 import keras
+import numpy as np
 
 from keras_bert.workers import check_same, gather_strings, has_workers, lost_workers_explained, worker_of
 
@@ -26,9 +29,12 @@ def check_keras_version():
 def loss_object(loss):
     """What Keras takes for a loss -> a `keras.losses.Loss`, as Keras itself would make it."""
     from keras.src.losses.losses import LossFunctionWrapper
+    from keras.src.utils.naming import get_object_name
 
-    loss = keras.losses.get(loss)
-    return loss if isinstance(loss, keras.losses.Loss) else LossFunctionWrapper(loss, name=loss.__name__)
+    found = keras.losses.get(loss)
+    if isinstance(found, keras.losses.Loss):
+        return found
+    return LossFunctionWrapper(found, name=loss if isinstance(loss, str) else get_object_name(found))
 
 
 def check_clips_sums(optimizer):
@@ -58,15 +64,23 @@ def give_replicas_own_seeds(model):
 class DistributedTrainer:
     """Mends the training of a `keras.Model` under `tf.distribute`; it is mixed in before it."""
 
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
+    def fit(self, *args, **kwargs):
         strategy = getattr(self, "_distribute_strategy", None)
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
+        given.pop("self")
         if has_workers(strategy):
-            check_same(strategy, model=json.loads(self.to_json()), data=str(getattr(x, "element_spec", None)))
-        if keras.backend.backend() == "tensorflow" and self.distribute_strategy.num_replicas_in_sync > 1:
+            if given.get("class_weight") is not None:
+                raise ValueError(
+                    "Keras can't weight classes on several workers. Received: "
+                    f"class_weight={given['class_weight']}. Give the dataset sample weights instead."
+                )
+            spec = str(getattr(given.get("x"), "element_spec", None))
+            check_same(strategy, model=json.loads(self.to_json()), data=spec, weights=_digest_of(self.get_weights()))
+        if self._replicas() > 1:
             give_replicas_own_seeds(self)
-        x, validation_data = self._split(x), self._split(validation_data)
+        given |= {name: self._split(given[name]) for name in ("x", "validation_data") if name in given}
         with lost_workers_explained(strategy):
-            return super().fit(x, *args, validation_data=validation_data, **kwargs)
+            return super().fit(**given)
 
     def evaluate(self, x=None, *args, **kwargs):
         with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
@@ -76,11 +90,20 @@ class DistributedTrainer:
         with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
             return super().predict(self._split(x), *args, **kwargs)
 
+    def predict_on_batch(self, x):
+        """As Keras's, but for several replicas, each of which Keras would let answer the whole batch."""
+        if self._replicas() == 1:
+            return super().predict_on_batch(x)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, self(x, training=False))
+
+    def _replicas(self):
+        """-> how many replicas train the model."""
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return self.distribute_strategy.num_replicas_in_sync if on_tensorflow else 1
+
     def _split(self, data):
         """What `fit` takes as data -> the same; a `tf.data.Dataset` made ready to be split among the replicas."""
-        if keras.backend.backend() != "tensorflow" or self.distribute_strategy.num_replicas_in_sync == 1:
-            return data
-        return split_among_replicas(data, self.distribute_strategy)
+        return data if self._replicas() == 1 else split_among_replicas(data, self.distribute_strategy)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Keras averages a batch over the replicas to learn its shapes, which fails for many; its spec tells them."""
@@ -180,3 +203,11 @@ def _copy(tensor):
 def _spec_of_replica(spec):
     """spec of a tensor, or of one for each replica -> the first replica's."""
     return spec._value_specs[0] if hasattr(spec, "_value_specs") else spec
+
+
+def _digest_of(arrays):
+    """list of arrays -> the SHA-256 of their bytes, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

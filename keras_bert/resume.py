@@ -3,10 +3,12 @@
 import contextlib
 import itertools
 import json
+import os
 import re
-import shutil
 import signal
 import threading
+import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -17,24 +19,25 @@ from safetensors.numpy import load_file
 
 from keras_bert.checks import check_positive_integer, some_of
 from keras_bert.step_directories import (
-    FILES,
-    LEFT_OVER,
     VARIABLES,
     BrokenError,
     checkpoints,
     prepare,
     read_state,
+    remove_all_but_the_last,
+    remove_left_overs,
     write,
 )
-from keras_bert.workers import any_worker, check_same, gather_strings, is_chief, worker_of
+from keras_bert.workers import any_worker, check_same, gather_strings, has_workers, is_chief, worker_of
 
 PREEMPTED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
 
 _FORMAT = 2
+_PATIENCE = 30  # Seconds after SIGTERM in which another one counts as the same.
 
 
 class Preempted(SystemExit):
-    """Ends the process, with exit code 75, after SIGTERM: the last step is in a checkpoint, and training isn't over."""
+    """Ends the process, with exit code 75, after SIGTERM: the last step is in a checkpoint, and the run isn't over."""
 
     def __init__(self):
         super().__init__(PREEMPTED_EXIT_CODE)
@@ -51,7 +54,8 @@ class Resume(keras.callbacks.Callback):
 
     Several workers train with one directory that all of them can read; the first of them writes. SIGTERM, by which
     clusters announce that they take a machine back, on any worker: all of them end after the step, with a checkpoint
-    and the exit code 75.
+    and the exit code 75. Validation ends after its batch, with several workers after ten at most, and isn't made up
+    for. Another SIGTERM half a minute later, or one when `fit` is over, does what it did before `fit`.
 
     Call `restore` after `compile` and before `fit`; the same command then starts and continues a training. Give `fit`
     the remaining steps only, and don't call it when none remain: Keras takes `steps_per_epoch=0` for "no end".
@@ -100,8 +104,7 @@ class Resume(keras.callbacks.Callback):
         self._restored = not checkpoints(self.directory)
         self._newest = None  # The newest checkpoint that is known to be whole: its path,
         self._saved_step = 0  # and its step.
-        self._terminated = False  # Whether SIGTERM came.
-        self._former_handler = None
+        self._terminated_at = None  # When SIGTERM came.
 
     def restore(self, model):
         """Gives a compiled model the state of the newest whole checkpoint, and the data its place.
@@ -133,9 +136,7 @@ class Resume(keras.callbacks.Callback):
                 model.optimizer.build(model.trainable_variables)
         self.set_model(model)
         if is_chief(self._strategy()):
-            for path in self.directory.iterdir():
-                if LEFT_OVER.fullmatch(path.name):
-                    shutil.rmtree(path)
+            remove_left_overs(self.directory)
         self._restore_newest()
         check_same(self._strategy(), step=self._saved_step, settings=self.settings)
         return self._saved_step
@@ -213,19 +214,37 @@ class Resume(keras.callbacks.Callback):
                 f"same command again: it continues from step {self._saved_step}."
             ) from error
         self._newest, self._saved_step = path, step
-        self._remove_all_but_the_last()
+        remove_all_but_the_last(path, self.keep)
         return path
 
     def on_train_begin(self, logs=None):
         # The step, or more: reading it at each batch would wait for the device.
         self._reached = self._check_continues()
-        self._terminated = False
+        self._terminated_at = None
         if threading.current_thread() is threading.main_thread():
-            self._former_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
+            former = signal.getsignal(signal.SIGTERM)
+            if isinstance(of_other := getattr(former, "__self__", None), Resume):
+                former = of_other._former_handler  # Its `fit` ended by an exception.
+            self._former_handler = former or signal.SIG_DFL  # None: not Python's.
+            self._process = os.getpid()
+            signal.signal(signal.SIGTERM, self._on_sigterm)
 
-    def _on_sigterm(self, *_):
-        """Notes that the process is to end; the step goes on."""
-        self._terminated = True
+    def _on_sigterm(self, number, frame):
+        """Notes that the process is to end, and the step goes on; or does what SIGTERM did before `fit`."""
+        now = time.monotonic()
+        if self._is_in_fit(frame):
+            self._terminated_at = self._terminated_at or now
+            if now - self._terminated_at < _PATIENCE:
+                return
+        signal.signal(signal.SIGTERM, self._former_handler)
+        signal.raise_signal(number)
+
+    def _is_in_fit(self, frame):
+        """Where this process is -> whether that is in `fit`, which doesn't tell its callbacks of an exception."""
+        return self._process == os.getpid() and any(
+            caller.f_code.co_name == "fit" and caller.f_locals.get("self") is self.model
+            for caller, _ in traceback.walk_stack(frame)
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batch = -1
@@ -237,15 +256,26 @@ class Resume(keras.callbacks.Callback):
             self._reached = self._step()
             if self._is_due():
                 self.save()
-        if any_worker(self._strategy(), self._terminated):
+        self._end_if_terminated()
+
+    def on_test_batch_end(self, batch, logs=None):
+        # To ask all workers takes some milliseconds; their numbers of batches are the same.
+        if not has_workers(self._strategy()) or batch % 10 == 9:
+            self._end_if_terminated()
+
+    def _end_if_terminated(self):
+        """Ends training after SIGTERM on any worker."""
+        if any_worker(self._strategy(), self._terminated_at is not None):
             self.on_train_end()
-            raise Preempted
 
     def on_train_end(self, logs=None):
         self.save()
-        if self._former_handler is not None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, self._former_handler)
-            self._former_handler = None
+        # From here on SIGTERM isn't ours, so none is lost.
+        if any_worker(self._strategy(), self._terminated_at is not None):
+            raise Preempted
 
     def _strategy(self):
         """The model's `tf.distribute` strategy; None on other backends."""
@@ -303,20 +333,6 @@ class Resume(keras.callbacks.Callback):
         for name, variable in zip(sorted(arrays), variables.values(), strict=True):
             variable.assign(arrays[name])
         self._newest, self._saved_step, self._restored = path, state["step"], True
-
-    def _remove_all_but_the_last(self):
-        """Removes checkpoints: the oldest, and broken ones of steps that this training hasn't reached again."""
-        paths = checkpoints(self.directory)
-        reached = [path for path in paths if path <= self._newest]
-        for path in paths:
-            if path in reached[-self.keep :]:
-                continue
-            try:
-                for name in FILES:
-                    (path / name).unlink(missing_ok=True)
-                path.rmdir()
-            except OSError as error:
-                warnings.warn(f"The old checkpoint {path} can't be removed: {error}.", stacklevel=3)
 
 
 def _variables(model):

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import re
+import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 from safetensors.numpy import save_file
@@ -12,7 +14,7 @@ from keras_bert.checks import some_of
 from keras_bert.files import digest_of, sync_to_disk, written_beside
 
 VARIABLES, STATE = FILES = ("variables.safetensors", "state.json")
-LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
+_LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
 _CHECKPOINT = re.compile(r"step-(\d{8,})")
 
 
@@ -41,7 +43,7 @@ def prepare(directory):
 
 def _is_own(path):
     """path in the directory -> whether it is a checkpoint, whole or not, or what a killed process left."""
-    if LEFT_OVER.fullmatch(path.name):
+    if _LEFT_OVER.fullmatch(path.name):
         return True
     is_named = _CHECKPOINT.fullmatch(path.name) and path.is_dir()
     return bool(is_named) and {held.name for held in path.iterdir()} <= {*FILES}
@@ -82,6 +84,28 @@ def read_state(path):
     except (ValueError, LookupError, TypeError) as error:
         raise BrokenError(f"{STATE} isn't valid: {error}") from error
     return state
+
+
+def remove_left_overs(directory):
+    """Removes from a directory what killed processes were writing."""
+    for path in directory.iterdir():
+        if _LEFT_OVER.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)  # Another worker's `prepare` removes what it made.
+
+
+def remove_all_but_the_last(newest, keep):
+    """Path of the newest checkpoint, how many stay -> None; removes old ones, and broken ones of later steps."""
+    paths = checkpoints(newest.parent)
+    reached = [path for path in paths if path <= newest]
+    for path in paths:
+        if path in reached[-keep:]:
+            continue
+        try:
+            for name in FILES:
+                (path / name).unlink(missing_ok=True)
+            path.rmdir()
+        except OSError as error:
+            warnings.warn(f"The old checkpoint {path} can't be removed: {error}.", stacklevel=4)
 
 
 def _digest_of_json(value):

@@ -28,9 +28,12 @@ class BertModel(DistributedTrainer, keras.Model):
 
     Raises:
         ValueError: From `compile`, if `accumulate` isn't positive; if it is more than 1 on another backend than
-            TensorFlow or with `jit_compile=True`; if several replicas are to use an optimizer that isn't of this
-            library and clips gradients.
-        RuntimeError: From `compile`, for several replicas under a version of Keras that this wasn't tried with.
+            TensorFlow or with `jit_compile=True`; and where a step is shared by replicas or parts, if a loss for each
+            of several outputs isn't given by name, if weights are regularized, if `steps_per_execution` is more than 1,
+            or if an optimizer that isn't of this library clips gradients. From `fit`, if workers begin with different
+            weights, model or kind of data.
+        RuntimeError: From `compile`, for several replicas or parts under a version of Keras that this wasn't tried
+            with.
 
     Example:
     >>> model = keras_bert.text_classifier(keras_bert.backbone(keras_bert.BertConfig.named("tiny")), num_classes=3)
@@ -54,10 +57,8 @@ class BertModel(DistributedTrainer, keras.Model):
             **kwargs: As in Keras.
         """
         self._accumulate = check_positive_integer("accumulate", accumulate)
-        replicas = 1
-        if keras.backend.backend() == "tensorflow":
-            replicas = self.distribute_strategy.num_replicas_in_sync
-        elif accumulate > 1:
+        replicas = self._replicas()
+        if accumulate > 1 and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`accumulate` needs the TensorFlow backend. Received: "
                 f"accumulate={accumulate} on {keras.backend.backend()}. Give the optimizer "
@@ -70,9 +71,9 @@ class BertModel(DistributedTrainer, keras.Model):
                     f"accumulate={accumulate}, jit_compile=True. Leave jit_compile out."
                 )
             kwargs["jit_compile"] = False
-        if replicas > 1:
-            check_keras_version()
         if replicas * accumulate > 1:
+            check_keras_version()
+            self._check_step(replicas, kwargs.get("steps_per_execution", 1))
             loss = self._losses_of_step(loss)
         super().compile(optimizer, loss, *args, **kwargs)
         if replicas > 1:
@@ -104,13 +105,27 @@ class BertModel(DistributedTrainer, keras.Model):
 
     def _shares_step(self):
         """Whether a step is computed in parts: on several replicas, or one after the other."""
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-        return on_tensorflow and self.distribute_strategy.num_replicas_in_sync * self._accumulate > 1
+        return self._replicas() * self._accumulate > 1
+
+    def _check_step(self, replicas, steps_per_execution):
+        """number of replicas, steps in a call of Keras's -> None; a `ValueError` for what would be computed wrong."""
+        if replicas > 1 and steps_per_execution != 1:
+            raise ValueError(
+                "Keras can't run several steps in a call on several replicas. Received: "
+                f"steps_per_execution={steps_per_execution} on {replicas} replicas. Leave it out."
+            )
+        if self.losses:
+            raise ValueError(
+                f"Each replica and each part would add the whole penalty of {len(self.losses)} regularized weights. "
+                "Take regularizers off, and decay the weights by keras_bert.AdamW(weight_decay=...) instead."
+            )
 
     def _losses_of_step(self, loss):
         """What `compile` takes as a loss -> the same, each loss divided by what counts in the whole step."""
         if loss is None:
             return None
+        if not isinstance(self.output, dict) and isinstance(loss, (dict, list, tuple)) and len(loss) == 1:
+            [loss] = loss.values() if isinstance(loss, dict) else loss
         if isinstance(loss, (list, tuple)):
             raise ValueError(f"`loss` must be a loss, or a dict of them by the output's name. Received: {loss!r}.")
         if isinstance(self.output, dict):
@@ -224,9 +239,12 @@ class LossOfStep(keras.losses.Loss):
 
     def count(self, y_true, sample_weight):
         """labels, their weights -> what the mean divides by, or a fixed multiple of it."""
-        if sample_weight is not None and self.reduction == "mean_with_sample_weight":
-            return ops.sum(ops.cast(sample_weight, "float32"))
-        return ops.cast(ops.size(y_true), "float32")
+        weighted = sample_weight is not None and self.reduction == "mean_with_sample_weight"
+        ignored = getattr(self.loss, "ignore_class", None)  # of sparse cross-entropies
+        if ignored is None:
+            return ops.cast(ops.sum(sample_weight) if weighted else ops.size(y_true), "float32")
+        counts = ops.cast(ops.not_equal(y_true, ignored), "float32")
+        return ops.sum(counts * ops.cast(sample_weight, "float32") if weighted else counts)
 
     def get_config(self):
         return {"loss": keras.saving.serialize_keras_object(self.loss), "output": self.output, "name": self.name}
@@ -248,10 +266,11 @@ class _Totals:
     def shown(self, y_pred):
         """outputs of a part -> how many times its share of the loss it must show to Keras's mean over the parts.
 
-        Keras weights a part by its rows if their number is known before the step, else all parts alike.
+        Keras weights a part by its rows if their number is known before the step, else all parts alike. No rows have no
+        weight.
         """
         rows = y_pred.shape[0]
-        return self.parts if rows is None else self.rows / (self.replicas * rows)
+        return self.parts if not rows else self.rows / (self.replicas * rows)
 
 
 def _of_step(loss, output=None):

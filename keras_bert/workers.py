@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -82,10 +83,10 @@ def check_same(strategy, **values):
         if len(set(digests)) > 1:
             usual = max(digests, key=digests.count)
             others = [str(worker) for worker, digest in enumerate(digests) if digest != usual]
-            shown = f" Here it is {values[name]!r:.300}." if worker_of(strategy)[0] >= 0 else ""
             raise ValueError(
                 f"All workers must train with the same {name}. It differs on worker {', '.join(others)} of "
-                f"{len(digests)}.{shown} Start all of them with the same command, files and versions."
+                f"{len(digests)}. Here it is {values[name]!r:.300}. Start all of them with the same command, files and "
+                "versions."
             )
 
 
@@ -97,25 +98,45 @@ def lost_workers_explained(strategy):
         return
     import tensorflow as tf
 
-    gone = (
-        tf.errors.UnavailableError,
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not _tells_of_a_lost_worker(error):
+            raise
+        index, count = worker_of(strategy)
+        raise RuntimeError(
+            f"Worker {index} of {count} has stopped, because another one is gone or can't be reached. Start all "
+            "workers again with the same command: with checkpoints they go on. TensorFlow says: "
+            f"{_cause_in(error.message)}"
+        ) from error
+
+
+def _tells_of_a_lost_worker(error):
+    """`tf.errors.OpError` while several workers train -> whether one of them is gone, or was started again."""
+    import tensorflow as tf
+
+    kinds = (
+        tf.errors.UnavailableError,  # its connection is closed, or its heartbeats don't come any more
         tf.errors.AbortedError,
         tf.errors.DeadlineExceededError,
         tf.errors.CancelledError,
     )
-    try:
-        yield
-    except gone as error:
-        index, count = worker_of(strategy)
-        raise RuntimeError(
-            f"Worker {index} of {count} has stopped, because another one is gone or can't be reached: "
-            f"{error.message:.300}. Start all workers again with the same command: with checkpoints they go on."
-        ) from error
+    # FailedPreconditionError: another process answers in its place; UnknownError: what NCCL says on GPUs.
+    phrases = ("incarnation", "remote process exited")
+    return isinstance(error, kinds) or any(phrase in error.message for phrase in phrases)
+
+
+def _cause_in(message):
+    """A message of TensorFlow -> its lines that tell the cause: without nodes and the stack, which come first."""
+    lines = re.sub(r"\{\{.*?\}\} ?", "", message).split("\n")
+    of_stack = (" ", "\t", "<stack", "Graph execution error", "Detected at node")
+    return " ".join(line for line in lines if line and not line.startswith(of_stack))[:500]
 
 
 def _sum(strategy, array):
     """strategy, this worker's array [N, L] -> the sum of all workers' arrays; float32, enough for bytes and flags."""
-    return _summing_function(strategy)(array.astype(np.float32)).numpy()
+    with lost_workers_explained(strategy):
+        return _summing_function(strategy)(array.astype(np.float32)).numpy()
 
 
 @functools.cache

@@ -29,16 +29,15 @@ from typing import Literal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import keras_bert
 from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
-from keras_bert.data import PretrainingBatches, corpus_files
+from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts
 from keras_bert.distribution import check_same, is_chief, own_batches, worker_of
 from keras_bert.files import check_writable, fingerprint_of
-from keras_bert.initialization import sinusoidal_positions
+from keras_bert.initialization import sinusoidal_positions, unigram_bias
 from keras_bert.resume import Resume
 
 SENTENCES = (
@@ -61,6 +60,7 @@ class Config:
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.
         size: The model: tiny, mini, small, medium, base or large.
         dropout: Dropped share of a new model's activations while training; 0 learns faster from little text.
+        unigram_bias: Start a new model's output at the words' frequencies, which learns faster from any text.
         sinusoidal_positions: Start a new model's positions as sines and cosines, which learns faster from little text.
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
         max_length: Tokens in a row.
@@ -93,6 +93,7 @@ class Config:
     lowercase: bool = True
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
     dropout: float = 0.1
+    unigram_bias: bool = True
     sinusoidal_positions: bool = False
     pretrained: str | None = None
     max_length: int = 128
@@ -150,11 +151,11 @@ def main(config):
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
     files = corpus_files(corpus)
-    if valid:
-        corpus_files(valid)
-    check_same(strategy, config=dataclasses.asdict(config), corpus=[fingerprint_of(name) for name in files])
+    texts = [fingerprint_of(name) for name in files + (corpus_files(valid) if valid else [])]
+    check_same(strategy, config=dataclasses.asdict(config), texts=texts)
     with strategy.scope():
         model, tokenizer = build(config, files)
+    check_same(strategy, vocabulary=tokenizer.vocabulary)
     keras_bert.models.check_length_of(model, config.max_length)
 
     def batches(files, batch_size, **options):
@@ -167,6 +168,12 @@ def main(config):
     held_out = held_out.dataset(epochs=1).take(config.evaluation_batches).cache()
     # Keras's means of the losses count one batch too many where it meets the end unawares.
     held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
+
+    # A million tokens of the whole corpus: all workers begin with the same weights.
+    some = batches(files, 32, hold_out=hold_out).dataset().take(math.ceil(2**20 / (32 * config.max_length)))
+    counts = masked_word_counts(some, tokenizer.vocabulary_size)
+    if config.unigram_bias and config.pretrained is None:
+        unigram_bias(model, counts)
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     optimizer = {"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer]
@@ -188,18 +195,20 @@ def main(config):
     before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
-    model.fit(
-        own_batches(throughput.count(train.dataset(step)), strategy),
-        validation_data=held_out,
-        steps_per_epoch=config.evaluate_every,
-        initial_epoch=step // config.evaluate_every,
-        epochs=config.steps // config.evaluate_every,
-        shuffle=False,  # the pipeline shuffles
-        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=callbacks,
-    )
+    for at, first, last, steps in spans_of(step, config.steps, config.evaluate_every):
+        model.fit(
+            own_batches(throughput.count(train.dataset(at)), strategy),
+            validation_data=held_out,
+            steps_per_epoch=steps,
+            initial_epoch=first,
+            epochs=last,
+            shuffle=False,  # the pipeline shuffles
+            verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
+            callbacks=callbacks,
+        )
 
     valid = model.evaluate(held_out, verbose=0, return_dict=True)
+    held_out_counts = masked_word_counts(held_out, len(counts))
     metrics = {
         "train_loss": model.history.history["loss"][-1] if model.history.epoch else None,
         "valid_mlm_loss": valid["mlm_loss"],
@@ -207,7 +216,7 @@ def main(config):
         "valid_mlm_perplexity": math.exp(valid["mlm_loss"]),
         "valid_nsp_loss": valid["nsp_loss"],
         "valid_nsp_accuracy": valid["nsp_accuracy"],
-        "unigram_accuracy": unigram_accuracy(train.dataset().take(20), held_out),
+        "unigram_accuracy": float(held_out_counts[counts.argmax()] / held_out_counts.sum()),
     }
     after = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     for sentence, *found in zip(sentences, before, after, strict=True):
@@ -218,6 +227,18 @@ def main(config):
     if config.output is not None and is_chief(strategy):
         keras_bert.save_pretrained(model, tokenizer, config.output)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
+
+
+def spans_of(step, steps, every):
+    """first step, all steps, steps of an epoch -> for each call of fit: its first step, first and last epoch, steps.
+
+    There are two where a run was ended within an epoch: the rest of it comes first.
+    """
+    epoch, within = divmod(step, every)
+    if not within:
+        return [(step, epoch, steps // every, every)]
+    rest = (step, epoch, epoch + 1, every - within)
+    return [rest, ((epoch + 1) * every, epoch + 1, steps // every, every)][: 1 + ((epoch + 1) * every < steps)]
 
 
 def build(config, files):
@@ -248,12 +269,6 @@ def checkpoints(config, files, tokenizer, train):
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
     directory = config.output.with_name(config.output.name + "-checkpoints")
     return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)
-
-
-def unigram_accuracy(train, held_out):
-    """batches to train and to evaluate on -> share of the held-out masked words that are the most frequent word."""
-    words = [np.concatenate([y["mlm"][w["mlm"] > 0] for _, y, w in batches]) for batches in (train, held_out)]
-    return float(np.mean(words[1] == np.bincount(words[0]).argmax()))
 
 
 def write_python_documentation(directory):

@@ -62,6 +62,17 @@ def test_throughput_refuses_batches_that_it_did_not_count(model, batches):
         model.fit(batches, verbose=0, callbacks=[Throughput()])
 
 
+def test_throughput_of_a_worker_whose_share_ends_before_another(model, batches):
+    throughput = Throughput(workers=2)
+    counted = throughput.count(batches)
+    model.fit(counted.concatenate(batches), epochs=2, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 16
+    # Twice, in two epochs; nothing of what it didn't count.
+    assert throughput._totals[:2].tolist() == [2 * 2 * 14, 2 * 2 * 2 * (3 + 4 + 5 + 4 * 6)]
+    with pytest.raises(ValueError, match=r"throughput.count\(dataset\)"):
+        model.fit(batches, verbose=0, callbacks=[Throughput(workers=2)])
+
+
 def test_throughput_has_no_rate_before_the_fourth_step():
     assert Throughput().results()["train_examples_per_s"] is None
 

@@ -1,4 +1,4 @@
-"""The meeting of workers: all come, one doesn't, comes late, twice, or with another list; strangers at the door."""
+"""The meeting of workers: all come, one doesn't, late, twice, with another list or no port; strangers at the door."""
 
 import socket
 import threading
@@ -52,6 +52,37 @@ def test_who_is_missing_is_named_to_all_that_came():
     assert f"Of 4 workers these haven't come within 2 s: 1 ({addresses[1]}), 3 ({addresses[3]})." in found[0]
 
 
+def test_worker_0_on_another_machine_than_its_address_says_so():
+    """Such as a second worker 0: 192.0.2.1 is an address of nobody (RFC 5737)."""
+    address = addresses_of(1)[0].replace("127.0.0.1", "192.0.2.1")
+    expected = f"1 (192.0.2.2:1). Worker 0 is on a machine that {address} isn't an address of: is its number right?"
+    assert outcome([address, "192.0.2.2:1"], 0, 1).endswith(expected)
+
+
+def test_who_cannot_listen_ends_all_that_came():
+    addresses = addresses_of(3)
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", int(addresses[1].split(":")[1]))):
+        found = outcomes((addresses, 0, 20), (addresses, 1, 20, 0.5), (addresses, 2, 20))
+    assert time.monotonic() - began < 10
+    assert f"Worker 1 can't listen at its address, {addresses[1]}: Address already in use" in found[0]
+    assert len(set(found)) == 1
+
+
+def test_who_cannot_listen_says_so_without_worker_0_too():
+    addresses = addresses_of(2)
+    with socket.create_server(("127.0.0.1", int(addresses[1].split(":")[1]))):
+        assert "Worker 1 can't listen at its address" in outcome(addresses, 1, 0.5)
+
+
+def test_worker_0_cannot_listen():
+    addresses = addresses_of(2)
+    with socket.create_server(("127.0.0.1", int(addresses[0].split(":")[1]))):
+        assert f"Worker 0 can't listen at its address, {addresses[0]}: Address already in use" in outcome(
+            addresses, 0, 9
+        )
+
+
 def test_worker_0_is_missing():
     addresses = addresses_of(2)
     assert f"Worker 0 couldn't be met at {addresses[0]} within 1 s: Connection refused." in outcome(addresses, 1, 1)
@@ -85,7 +116,8 @@ def test_two_with_the_same_number():
     assert set(found) == {"Two processes say that they are worker 1 of 3."}
 
 
-def test_who_left_may_come_again_and_strangers_are_let_go():
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_who_left_may_come_again_and_strangers_are_let_go(order):
     addresses = addresses_of(3)
     host, port = addresses[0].split(":")
     with ThreadPoolExecutor(3) as threads:
@@ -93,7 +125,7 @@ def test_who_left_may_come_again_and_strangers_are_let_go():
         for text in (
             b"",
             b"GET / HTTP/1.1\r\n\r\n",
-            b'{"worker": 1, "cluster": %b}\n' % str(addresses).replace("'", '"').encode(),
+            b'{"worker": 1, "cluster": %b, "error": null}\n' % str(addresses).replace("'", '"').encode(),
         ):
             time.sleep(0.3)
             with socket.create_connection((host, int(port))) as one:

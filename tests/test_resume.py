@@ -23,7 +23,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_bert
-from keras_bert.resume import Resume
+from keras_bert.resume import Preempted, Resume
 
 CONFIG = {
     "vocabulary_size": 29,
@@ -80,9 +80,11 @@ def tiny(optimizer="sgd", **arguments):
     return model
 
 
-def fit_tiny(model, resume, batches, epochs=1):
-    rows = np.ones((batches, 3))
-    model.fit(rows, rows[:, 0], batch_size=1, epochs=epochs, verbose=0, callbacks=[resume])
+def fit_tiny(model, resume, batches, epochs=1, **events):
+    """Trains; `events` are called before the checkpoints' callback is."""
+    rows, callbacks = np.ones((batches, 3)), [keras.callbacks.LambdaCallback(**events), resume]
+    validation = (rows, rows[:, 0])
+    model.fit(*validation, 1, epochs, verbose=0, callbacks=callbacks, validation_data=validation)
 
 
 def fit(model, resume, step, steps):
@@ -249,6 +251,143 @@ def test_accumulated_gradients_and_several_epochs(tmp_path):
     assert names(tmp_path) == [f"step-{step:08d}" for step in (2, 4, 6)]
 
 
+def test_interrupted_within_an_epoch(tmp_path):
+    """The rest of the epoch in a `fit` of its own, then the other epochs, with the same callback."""
+
+    def training(name):
+        return Resume(tmp_path / name, every=4, keep=9, data=Batches(), settings=SETTINGS)
+
+    def epochs(model, resume, step, steps_per_epoch, first, last, **events):
+        callbacks = [keras.callbacks.LambdaCallback(**events), resume]
+        options = {"steps_per_epoch": steps_per_epoch, "initial_epoch": first, "epochs": last, "verbose": 0}
+        model.fit(Batches().from_step(step), callbacks=callbacks, **options)
+
+    model = at_start()
+    epochs(model, training("straight"), 0, 4, 0, 3)
+    straight = arrays_of(model)
+    with pytest.raises(Preempted):
+        epochs(at_start(), training("parts"), 0, 4, 0, 3, on_train_batch_begin=at_step(5, terminate))
+    model, resume = at_start(), training("parts")
+    assert resume.restore(model) == 5
+    epochs(model, resume, 5, 3, 1, 2)
+    assert names(tmp_path / "parts") == ["step-00000004", "step-00000005", "step-00000008"]
+    epochs(model, resume, 8, 4, 2, 3)
+    assert_same_bits(model, straight)
+    assert names(tmp_path / "straight") == ["step-00000004", "step-00000008", "step-00000012"]
+    assert names(tmp_path / "parts") == ["step-00000004", "step-00000005", "step-00000008", "step-00000012"]
+    for name in names(tmp_path / "straight"):
+        for file in names(tmp_path / "straight" / name):
+            assert (tmp_path / "parts" / name / file).read_bytes() == (tmp_path / "straight" / name / file).read_bytes()
+
+
+# SIGTERM.
+
+
+def terminate():
+    signal.raise_signal(signal.SIGTERM)
+
+
+def at_step(number, action):
+    """number of a call from 1, function -> an event that calls it then."""
+    calls = itertools.count(1)
+    return lambda *_, **__: action() if next(calls) == number else None
+
+
+def failing(error):
+    """error -> an event that raises it."""
+
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def received():
+    """The SIGTERMs that came to whom they came before `fit`."""
+    signals = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    yield signals
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_ends_training_after_the_step(tmp_path, received):
+    with pytest.raises(Preempted) as ended:
+        fit_tiny(tiny(), Resume(tmp_path), 5, on_train_batch_begin=at_step(2, terminate))
+    assert ended.value.code == 75 and names(tmp_path) == ["step-00000002"] and received == []
+    terminate()
+    assert received == [signal.SIGTERM]
+
+
+def test_sigterm_after_the_last_step(tmp_path, received):
+    with pytest.raises(Preempted):
+        fit_tiny(tiny(), Resume(tmp_path), 3, epochs=2, on_epoch_end=at_step(2, terminate))
+    assert names(tmp_path) == ["step-00000006"] and received == []
+    model, resume = tiny(), Resume(tmp_path)
+    assert resume.restore(model) == 6
+    fit_tiny(model, resume, 1)
+    assert names(tmp_path) == ["step-00000006", "step-00000007"]
+
+
+def test_sigterm_in_validation(tmp_path, received):
+    batches = itertools.count(1)
+    events = {"on_test_batch_begin": at_step(2, terminate), "on_test_batch_end": lambda *_, **__: next(batches)}
+    with pytest.raises(Preempted):
+        fit_tiny(tiny(), Resume(tmp_path), 5, epochs=2, **events)
+    assert names(tmp_path) == ["step-00000005"] and next(batches) == 3 and received == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Worker 0 of 2 has stopped"), KeyboardInterrupt()])
+def test_sigterm_after_training_that_failed(tmp_path, received, error):
+    model, resume, other = tiny(), Resume(tmp_path / "a"), Resume(tmp_path / "b")
+    with pytest.raises(type(error)):
+        fit_tiny(model, resume, 5, on_epoch_begin=failing(error))
+    terminate()
+    assert received == [signal.SIGTERM]
+    for failed in (resume, other):
+        with pytest.raises(type(error)):
+            fit_tiny(model, failed, 5, on_epoch_begin=failing(error))
+    with pytest.raises(Preempted):
+        fit_tiny(model, resume, 5, on_train_batch_begin=at_step(2, terminate))
+    assert names(tmp_path / "a") == ["step-00000002"] and received == [signal.SIGTERM]
+    fit_tiny(model, resume, 1)
+    terminate()
+    assert received == [signal.SIGTERM] * 2
+
+
+def test_another_sigterm_later_is_not_held_up(tmp_path, received, monkeypatch):
+    monkeypatch.setattr("keras_bert.resume._PATIENCE", 0.3)
+    counts = []
+
+    def hang():
+        """Three signals, of which the first two are one."""
+        for seconds in (0, 0, 0.5):
+            time.sleep(seconds)
+            terminate()
+            counts.append(len(received))
+
+    with pytest.raises(Preempted):
+        fit_tiny(tiny(), Resume(tmp_path), 5, on_train_batch_begin=at_step(2, hang))
+    assert counts == [0, 0, 1] and names(tmp_path) == ["step-00000002"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_is_forked_while_training_ends_by_sigterm(tmp_path, received):
+    codes = []
+
+    def fork():
+        child = os.fork()
+        if child == 0:
+            try:
+                terminate()
+            finally:
+                os._exit(len(received))
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    fit_tiny(tiny(), Resume(tmp_path), 3, on_train_batch_begin=at_step(2, fork))
+    assert codes == [1] and received == [] and names(tmp_path) == ["step-00000003"]
+
+
 # What is torn.
 
 
@@ -326,6 +465,20 @@ def test_nothing_whole_is_an_error(checkpoints):
         cut(path / "variables.safetensors")
     with pytest.raises(ValueError, match=r"No checkpoint .* is whole: step-00000004 .*step-00000002 .*start afresh"):
         train(checkpoints, 5)
+
+
+def test_workers_that_start_together(tmp_path, monkeypatch):
+    """One removes what the other is removing: a directory that is made to try whether it can be written."""
+    remove = shutil.rmtree
+
+    def remove_again(path, *arguments, **options):
+        os.rmdir(path)
+        remove(path, *arguments, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_again)
+    (tmp_path / ".step-00000000-a_b1").mkdir()
+    assert Resume(tmp_path).restore(tiny()) == 0
+    assert names(tmp_path) == []
 
 
 # What goes wrong while saving.

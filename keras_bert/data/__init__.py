@@ -5,7 +5,7 @@ from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, r
 from keras_bert.data.documents import corpus_files
 from keras_bert.data.examples import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
-from keras_bert.data.pretraining import PretrainingBatches
+from keras_bert.data.pretraining import PretrainingBatches, masked_word_counts
 from keras_bert.data.squad import Question, Questions, read_squad
 from keras_bert.data.tagging import tagging_batches
 from keras_bert.data.tasks import classification_batches, regression_batches
@@ -24,6 +24,7 @@ __all__ = [
     "classification_batches",
     "corpus_files",
     "length_bucketed",
+    "masked_word_counts",
     "model_inputs",
     "pack",
     "pad",

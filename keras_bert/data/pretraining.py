@@ -241,6 +241,27 @@ class PretrainingBatches:
         return inputs, labels, {"mlm": weights, "nsp": tf.cast(known, tf.float32)}
 
 
+def masked_word_counts(batches, vocabulary_size):
+    """Counts the tokens that a model is to predict, for `initialization.unigram_bias` and for a baseline.
+
+    Args:
+        batches: Some batches of `PretrainingBatches.dataset`, a `tf.data.Dataset`.
+        vocabulary_size: Number of tokens V in the vocabulary.
+
+    Returns:
+        How often each token is behind a mask, int64 [V].
+
+    Example:
+    >>> batches = [({}, {"mlm": np.array([[5, 6, 0], [6, 0, 0]])}, {"mlm": np.array([[1, 1, 0], [1, 0, 0]])})]
+    >>> masked_word_counts(batches, vocabulary_size=8).tolist()
+    [0, 0, 0, 0, 0, 1, 2, 0]
+    """
+    counts = np.zeros(vocabulary_size, "int64")
+    for _, labels, weights in batches:
+        np.add.at(counts, np.asarray(labels["mlm"])[np.asarray(weights["mlm"]) > 0], 1)
+    return counts
+
+
 def _without_empty(documents, lengths):
     """documents and lengths of sentences [S] -> the same without those that have no token."""
     return documents[lengths > 0], lengths[lengths > 0]

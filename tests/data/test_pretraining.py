@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.data import PretrainingBatches, documents
+from keras_bert.data import PretrainingBatches, documents, masked_word_counts
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"]
 NUM_WORDS = 6007
@@ -318,11 +318,13 @@ def test_a_million_tokens_of_wikipedia(standard):
     batches = PretrainingBatches(files, tokenizer, batch_size=32, max_length=128)
     cells = maskable = chosen = 0
     became, labels, pairs = np.zeros(3), [], []
+    counts = masked_word_counts(batches.dataset().take(256), tokenizer.vocabulary_size)
     for batch in read(batches.dataset().take(256)):
         cells += batch["token_ids"].size
         row, place = np.nonzero(batch["mlm_weights"])
         new = batch["token_ids"][row, batch["mask_positions"][row, place]]
         old = batch["mlm_labels"][row, place]
+        np.subtract.at(counts, old, 1)
         kept = (batch["padding_mask"] > 0) & ~np.isin(batch["token_ids"], [tokenizer.cls_id, tokenizer.sep_id])
         maskable, chosen = maskable + kept.sum(), chosen + len(old)
         hidden = new == tokenizer.mask_id
@@ -331,6 +333,7 @@ def test_a_million_tokens_of_wikipedia(standard):
         found = pairs_of([batch], tokenizer)
         labels += [label for *_, label in found]
         pairs += found if len(pairs) < 3000 else []
+    assert not counts.any()
     specials = 3 * len(labels)
     assert cells > 1_000_000
     assert (maskable + specials) / cells >= 0.97

@@ -45,3 +45,9 @@ def pretraining(rng, rows):
 def classification(rng, rows):
     """generator, number of rows -> inputs, labels."""
     return inputs(rng, rows), rng.integers(0, 3, rows)
+
+
+def tagging(rng, rows):
+    """generator, number of rows -> inputs, labels, weights; half of the tokens count."""
+    weights = (rng.random((rows, LENGTH)) < 0.5).astype("float32")
+    return inputs(rng, rows), rng.integers(0, 3, (rows, LENGTH)), weights

@@ -14,19 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.distribution import is_chief, own_batches, worker_of
-from small_task import LENGTH, classification, config, inputs, pretraining
+from keras_bert.distribution import gather_strings, is_chief, own_batches, worker_of
+from small_task import LENGTH, classification, config, inputs, pretraining, tagging
 
 ROWS, STEPS = 7, 20  # 7 rows aren't a multiple of 2 replicas
 
 
 def pair(rng, rows):
     return inputs(rng, rows), rng.random((rows, 1)).astype("float32")
-
-
-def tagging(rng, rows):
-    weights = (rng.random((rows, LENGTH)) < 0.5).astype("float32")
-    return inputs(rng, rows), rng.integers(0, 3, (rows, LENGTH)), weights
 
 
 def answering(rng, rows):
@@ -112,7 +107,7 @@ def result_of(task, strategy, accumulate, own_shares=False):
 
 
 def seeds_of_replicas(strategy):
-    """-> the seeds of dropout on each replica of this process after a step, for each of its layers [R, layers, 2]."""
+    """-> the seeds of dropout on each replica of each worker after a step, for each of its layers [R, layers, 2]."""
     with strategy.scope():
         model = keras_bert.text_classifier(
             keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=29)), 3
@@ -120,9 +115,17 @@ def seeds_of_replicas(strategy):
         model.compile(keras_bert.AdamW(1e-3), cross_entropy())
     model.fit(batches_of(classification, [ROWS]), verbose=0)
     states = [variable.value for variable in model.variables if variable.name == "seed_generator_state"]
-    return np.array(
-        [[copy.numpy() for copy in strategy.experimental_local_results(state)] for state in states]
-    ).swapaxes(0, 1)
+    here = [[copy.numpy().tolist() for copy in strategy.experimental_local_results(state)] for state in states]
+    of_workers = [json.loads(text) for text in gather_strings(strategy, json.dumps(here))]
+    return np.concatenate(of_workers, axis=1).swapaxes(0, 1)
+
+
+def answers_to_a_batch(strategy):
+    """-> the logits of `predict_on_batch` for seven rows."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = keras_bert.text_classifier(keras_bert.backbone(config()), 3)
+    return model.predict_on_batch(inputs(np.random.default_rng(0), ROWS))
 
 
 def main(mode, output):
@@ -138,6 +141,7 @@ def main(mode, output):
     for name, value in result_of("tagging", strategy, accumulate=1, own_shares=True).items():
         results[f"shares/1/{name}"] = value
     results["seeds"] = seeds_of_replicas(strategy)
+    results["on_batch"] = answers_to_a_batch(strategy)
     if is_chief(strategy):
         np.savez(output, **results)
     print(json.dumps({"arrays": len(results), "replicas": strategy.num_replicas_in_sync}))
