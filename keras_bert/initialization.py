@@ -48,7 +48,7 @@ def unigram_bias(model, counts):
     >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=4)
     >>> model = keras_bert.pretrainer(keras_bert.backbone(config))
     >>> unigram_bias(model, [0, 0, 1, 3])
-    >>> np.exp(model.get_layer("mlm").bias.numpy()).round(3).tolist()
+    >>> np.exp(model.get_layer("mlm").bias.numpy().astype("float64")).round(3).tolist()
     [0.083, 0.083, 0.25, 0.583]
     """
     bias, counts = model.get_layer("mlm").bias, np.asarray(counts, "float64")

@@ -88,6 +88,8 @@ def test_a_lost_worker_and_the_same_command_again(uninterrupted, tmp_path, fault
     first = next(json.loads(line) for line in outputs[0].split("\n") if line.startswith('{"step"'))
     assert first["step"] >= 4
     assert (tmp_path / "bert" / "model.safetensors").read_bytes() == weights
+    # No step more than was asked for, also where the run was ended within an epoch.
+    assert sorted(path.name for path in (tmp_path / "bert-checkpoints").iterdir())[-1] == "step-00000012"
 
 
 def test_workers_with_other_settings_are_refused(uninterrupted, tmp_path):
