@@ -23,7 +23,7 @@ def results(tmp_path_factory):
     for devices in (1, 2):
         output = folder / f"{devices}.npz"
         command = [sys.executable, str(DEVICES), str(devices), str(output)]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert run.returncode == 0, run.stderr[-4000:]
         with np.load(output) as arrays:
             found[devices] = dict(arrays)

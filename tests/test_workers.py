@@ -46,7 +46,7 @@ def pretraining(directory, output, steps=12):
     ]
 
 
-def wait_for(path, processes, seconds=200):
+def wait_for(path, processes, seconds=400):
     """Waits until a path is there: path, running processes -> None."""
     end = time.monotonic() + seconds
     while not path.exists():

@@ -40,7 +40,7 @@ def start_workers(command, logs, **changed):
     return [start(*parts) for parts in zip(commands, logs, cluster_of(2), strict=True)]
 
 
-def finish(processes, logs, seconds=400):
+def finish(processes, logs, seconds=900):
     """Waits: processes, logs -> (exit codes, what they wrote)."""
     try:
         codes = [process.wait(timeout=seconds) for process in processes]
