@@ -9,7 +9,6 @@ import inspect
 import json
 
 import keras
-import numpy as np
 
 from keras_bert.workers import check_same, gather_strings, has_workers, lost_workers_explained, worker_of
 
@@ -209,5 +208,5 @@ def _digest_of(arrays):
     """list of arrays -> the SHA-256 of their bytes, as hexadecimal digits."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())  # bfloat16 has no buffer to take them from
     return digest.hexdigest()

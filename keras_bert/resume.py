@@ -21,7 +21,9 @@ from keras_bert.checks import check_positive_integer, some_of
 from keras_bert.step_directories import (
     VARIABLES,
     BrokenError,
+    check_settings,
     checkpoints,
+    json_of,
     prepare,
     read_state,
     remove_all_but_the_last,
@@ -99,7 +101,7 @@ class Resume(keras.callbacks.Callback):
         self.every = check_positive_integer("every", every)
         self.keep = check_positive_integer("keep", keep)
         self.data = data
-        self.settings = _json_of("settings", {} if settings is None else settings)
+        self.settings = json_of("settings", {} if settings is None else settings)
         prepare(self.directory)
         self._restored = not checkpoints(self.directory)
         self._newest = None  # The newest checkpoint that is known to be whole: its path,
@@ -186,7 +188,7 @@ class Resume(keras.callbacks.Callback):
         path = self.directory / f"step-{step:08d}"
         if path == self._newest:
             return path
-        data = None if self.data is None else _json_of("data.state(step)", self.data.state(step))
+        data = None if self.data is None else json_of("data.state(step)", self.data.state(step))
         data = [json.loads(of_worker) for of_worker in gather_strings(self._strategy(), json.dumps(data))]
         if not is_chief(self._strategy()):
             self._newest, self._saved_step = path, step
@@ -313,7 +315,7 @@ class Resume(keras.callbacks.Callback):
                 f"{path} has format {state['format']}, and this version of keras_bert reads format {_FORMAT}. "
                 "Continue with the version that wrote it."
             )
-        _check_settings(path, state["settings"], self.settings)
+        check_settings(path, state["settings"], self.settings)
         index, count = worker_of(self._strategy())
         if len(state["data"]) != count:
             raise ValueError(
@@ -335,6 +337,34 @@ class Resume(keras.callbacks.Callback):
         self._newest, self._saved_step, self._restored = path, state["step"], True
 
 
+def calls_of_fit(step, steps, every):
+    """Divides what is left of a training into calls of `fit`, so that epochs end where they would without a break.
+
+    Args:
+        step: Number of steps that are done, from `Resume.restore`.
+        steps: Number of all steps, a multiple of `every`.
+        every: Steps of an epoch.
+
+    Returns:
+        A list of pairs: the step that a call begins at, and its arguments. There are two calls where a run was ended
+        within an epoch: the rest of it comes first. Where no step is left there is one call, of no epoch.
+
+    Example:
+    >>> for begin, arguments in calls_of_fit(step=5, steps=12, every=4):
+    ...     print(begin, arguments)
+    5 {'steps_per_epoch': 3, 'initial_epoch': 1, 'epochs': 2}
+    8 {'steps_per_epoch': 4, 'initial_epoch': 2, 'epochs': 3}
+    """
+    epoch, within = divmod(step, every)
+    calls = []
+    if within:
+        calls.append((step, {"steps_per_epoch": every - within, "initial_epoch": epoch, "epochs": epoch + 1}))
+        epoch += 1
+    if not calls or epoch * every < steps:
+        calls.append((epoch * every, {"steps_per_epoch": every, "initial_epoch": epoch, "epochs": steps // every}))
+    return calls
+
+
 def _variables(model):
     """model -> {its name in the file: variable}, of the model and its optimizer; in the order of the names."""
     owners = {"model": model.variables, "optimizer": model.optimizer.variables}
@@ -343,21 +373,6 @@ def _variables(model):
         for owner, variables in owners.items()
         for i, variable in enumerate(variables)
     }
-
-
-def _check_settings(path, saved, given):
-    """Checkpoint's path and settings, the given ones -> None; a `ValueError` that names every difference."""
-    saved, given = ({key: repr(value) for key, value in settings.items()} for settings in (saved, given))
-    differences = [
-        f"{key} was {saved.get(key, 'missing')} and is {given.get(key, 'missing')}"
-        for key in saved | given
-        if saved.get(key) != given.get(key)
-    ]
-    if differences:
-        raise ValueError(
-            f"`settings` must be the same as in {path}, or training wouldn't continue exactly: "
-            f"{'; '.join(differences)}. Run the same command as before, or choose another directory for a new run."
-        )
 
 
 def _check_fits(path, arrays, variables, written_by):
@@ -381,16 +396,3 @@ def _check_fits(path, arrays, variables, written_by):
             f"{some_of(differences)}. It was written by Keras {written_by['keras']} on {written_by['backend']}. "
             "Build and compile the model as it was, or choose another directory."
         )
-
-
-def _json_of(name, value):
-    """Name, a dict -> what it is after a way through JSON; a `ValueError` if it can't go there."""
-    try:
-        if not isinstance(value, dict):
-            raise TypeError("it isn't a dict")
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`{name}` must be a dict of numbers, strings, lists and dicts, to be kept as JSON: {error}. "
-            f"Received: {value!r}."
-        ) from error

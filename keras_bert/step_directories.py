@@ -1,4 +1,4 @@
-"""Checkpoints on the disk: directories step-00000500 that are whole, or known to be broken."""
+"""Checkpoints on the disk: directories step-00000500, whole or known to be broken, and their settings."""
 
 import hashlib
 import json
@@ -111,3 +111,31 @@ def remove_all_but_the_last(newest, keep):
 def _digest_of_json(value):
     """What JSON can hold -> its SHA-256, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def check_settings(path, saved, given):
+    """Checkpoint's path and settings, the given ones -> None; a `ValueError` that names every difference."""
+    saved, given = ({key: repr(value) for key, value in settings.items()} for settings in (saved, given))
+    differences = [
+        f"{key} was {saved.get(key, 'missing')} and is {given.get(key, 'missing')}"
+        for key in saved | given
+        if saved.get(key) != given.get(key)
+    ]
+    if differences:
+        raise ValueError(
+            f"`settings` must be the same as in {path}, or training wouldn't continue exactly: "
+            f"{'; '.join(differences)}. Run the same command as before, or choose another directory for a new run."
+        )
+
+
+def json_of(name, value):
+    """Name, a dict -> what it is after a way through JSON; a `ValueError` if it can't go there."""
+    try:
+        if not isinstance(value, dict):
+            raise TypeError("it isn't a dict")
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a dict of numbers, strings, lists and dicts, to be kept as JSON: {error}. "
+            f"Received: {value!r}."
+        ) from error

@@ -38,7 +38,7 @@ from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts
 from keras_bert.distribution import check_same, is_chief, own_batches, worker_of
 from keras_bert.files import check_writable, fingerprint_of
 from keras_bert.initialization import sinusoidal_positions, unigram_bias
-from keras_bert.resume import Resume
+from keras_bert.resume import Resume, calls_of_fit
 
 SENTENCES = (
     'If the file is not found, a "FileNotFoundError" is [MASK].',
@@ -151,8 +151,10 @@ def main(config):
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
     files = corpus_files(corpus)
-    texts = [fingerprint_of(name) for name in files + (corpus_files(valid) if valid else [])]
-    check_same(strategy, config=dataclasses.asdict(config), texts=texts)
+    texts, valid_texts = (
+        [fingerprint_of(name) for name in names] for names in (files, corpus_files(valid) if valid else [])
+    )
+    check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=valid_texts)
     with strategy.scope():
         model, tokenizer = build(config, files)
     check_same(strategy, vocabulary=tokenizer.vocabulary)
@@ -188,20 +190,18 @@ def main(config):
     callbacks = [throughput]
     step = 0
     if config.output is not None:
-        callbacks.append(resume := checkpoints(config, files, tokenizer, train))
+        callbacks.append(resume := checkpoints(config, texts, tokenizer, train))
         step = resume.restore(model)
     if config.tensorboard is not None and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
     before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
-    for at, first, last, steps in spans_of(step, config.steps, config.evaluate_every):
+    for begin, epochs in calls_of_fit(step, config.steps, config.evaluate_every):
         model.fit(
-            own_batches(throughput.count(train.dataset(at)), strategy),
+            own_batches(throughput.count(train.dataset(begin)), strategy),
             validation_data=held_out,
-            steps_per_epoch=steps,
-            initial_epoch=first,
-            epochs=last,
+            **epochs,
             shuffle=False,  # the pipeline shuffles
             verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
             callbacks=callbacks,
@@ -229,18 +229,6 @@ def main(config):
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 
-def spans_of(step, steps, every):
-    """first step, all steps, steps of an epoch -> for each call of fit: its first step, first and last epoch, steps.
-
-    There are two where a run was ended within an epoch: the rest of it comes first.
-    """
-    epoch, within = divmod(step, every)
-    if not within:
-        return [(step, epoch, steps // every, every)]
-    rest = (step, epoch, epoch + 1, every - within)
-    return [rest, ((epoch + 1) * every, epoch + 1, steps // every, every)][: 1 + ((epoch + 1) * every < steps)]
-
-
 def build(config, files):
     """Config, the corpus's files -> the model and its tokenizer."""
     if config.pretrained is not None:
@@ -260,12 +248,11 @@ def build(config, files):
     return model, tokenizer
 
 
-def checkpoints(config, files, tokenizer, train):
-    """The run's parts -> the callback that keeps them; it refuses to go on with other settings than it began with."""
+def checkpoints(config, texts, tokenizer, train):
+    """Config, the corpus's fingerprints, tokenizer, data -> the callback by which the same command goes on."""
     free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
-    texts = "\n".join(f"{Path(name).name} {fingerprint_of(name)}" for name in files)
-    settings["corpus"] = f"{len(files)} files, SHA-256 {hashlib.sha256(texts.encode()).hexdigest()}"
+    settings["corpus"] = f"{len(texts)} files, SHA-256 {hashlib.sha256(' '.join(texts).encode()).hexdigest()}"
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
     directory = config.output.with_name(config.output.name + "-checkpoints")
     return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)

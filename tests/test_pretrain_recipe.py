@@ -160,15 +160,6 @@ def test_pretrain_never_writes_over_something(pretrain, corpus):
         pretrain.main(config(pretrain, corpus, output=corpus.parent))
 
 
-def test_a_run_that_was_ended_within_an_epoch_first_ends_it(pretrain):
-    """First step, first and last epoch, steps of an epoch, for each call of fit."""
-    assert pretrain.spans_of(0, 12, 4) == [(0, 0, 3, 4)]
-    assert pretrain.spans_of(8, 12, 4) == [(8, 2, 3, 4)]
-    assert pretrain.spans_of(5, 12, 4) == [(5, 1, 2, 3), (8, 2, 3, 4)]
-    assert pretrain.spans_of(11, 12, 4) == [(11, 2, 3, 1)]
-    assert pretrain.spans_of(12, 12, 4) == [(12, 3, 3, 4)]
-
-
 def test_another_command_is_not_taken_for_the_same_run(pretrain, corpus, tmp_path):
     pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
     (tmp_path / "bert").rename(tmp_path / "moved")

@@ -23,7 +23,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_bert
-from keras_bert.resume import Preempted, Resume
+from keras_bert.resume import Preempted, Resume, calls_of_fit
 
 CONFIG = {
     "vocabulary_size": 29,
@@ -636,3 +636,21 @@ if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     for where, how_far in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
         train(where, int(how_far), every=1)
+
+
+@pytest.mark.parametrize(
+    ("step", "calls"),
+    [
+        (0, [(0, 0, 3, 4)]),
+        (8, [(8, 2, 3, 4)]),
+        (5, [(5, 1, 2, 3), (8, 2, 3, 4)]),
+        (11, [(11, 2, 3, 1)]),
+        (12, [(12, 3, 3, 4)]),
+    ],
+)
+def test_a_run_that_was_ended_within_an_epoch_first_ends_it(step, calls):
+    """First step, first and last epoch, steps of an epoch, of 12 steps in epochs of 4."""
+    found = [
+        (begin, *map(c.get, ("initial_epoch", "epochs", "steps_per_epoch"))) for begin, c in calls_of_fit(step, 12, 4)
+    ]
+    assert found == calls
