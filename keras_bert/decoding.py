@@ -43,7 +43,9 @@ def decode_scores(logits, score_range=None):
     return {"score": scores if score_range is None else tf.clip_by_value(scores, *map(float, score_range))}
 
 
-def decode_spans(start_logits, end_logits, places, questions, num_questions, max_answer_length, num_answers):
+def decode_spans(
+    start_logits, end_logits, first_places, last_places, questions, num_questions, max_answer_length, num_answers
+):
     """Finds the best answers to questions, among all spans of all windows of their contexts.
 
     A span's score is its first token's start logit and its last token's end logit together; the score of no answer is
@@ -53,8 +55,9 @@ def decode_spans(start_logits, end_logits, places, questions, num_questions, max
     Args:
         start_logits: Floats [S, T]: S windows, those of a question one after the other.
         end_logits: Floats [S, T].
-        places: For each token that an answer may have, 1 and up: its number in the run of all contexts' tokens; 0 for
-            all other tokens. Integers [S, T].
+        first_places: For each token that an answer may begin with, 1 and up: its number in the run of all contexts'
+            tokens; 0 for all other tokens. Integers [S, T].
+        last_places: The same for tokens that an answer may end with.
         questions: The number of each window's question, ascending, integers [S].
         num_questions: B.
         max_answer_length: The most tokens of an answer.
@@ -66,22 +69,23 @@ def decode_spans(start_logits, end_logits, places, questions, num_questions, max
 
     Example:
     >>> logits = {"start_logits": [[9.0, 0.0, 1.0, 3.0]], "end_logits": [[9.0, 2.0, 2.5, 0.0]]}
-    >>> best = decode_spans(**logits, places=[[0, 1, 2, 3]], questions=[0], num_questions=1, max_answer_length=2,
-    ...                     num_answers=2)
+    >>> places = {"first_places": [[0, 1, 2, 3]], "last_places": [[0, 1, 2, 3]]}
+    >>> best = decode_spans(**logits, **places, questions=[0], num_questions=1, max_answer_length=2, num_answers=2)
     >>> best["scores"].numpy(), best["first"].numpy(), best["last"].numpy(), best["null_scores"].numpy()
     (array([[3.5, 3. ]], dtype=float32), array([[2, 3]]), array([[2, 3]]), array([18.], dtype=float32))
     """
     start_logits, end_logits = tf.cast(start_logits, tf.float32), tf.cast(end_logits, tf.float32)
-    places, questions = tf.cast(places, tf.int64), tf.cast(questions, tf.int64)
+    first_places, questions = tf.cast(first_places, tf.int64), tf.cast(questions, tf.int64)
     never = -float("inf")
-    starts = tf.where(places > 0, start_logits, never)
-    ends = tf.pad(tf.where(places > 0, end_logits, never), [[0, 0], [0, max_answer_length - 1]], constant_values=never)
+    starts = tf.where(first_places > 0, start_logits, never)
+    ends = tf.where(tf.cast(last_places, tf.int64) > 0, end_logits, never)
+    ends = tf.pad(ends, [[0, 0], [0, max_answer_length - 1]], constant_values=never)
     columns = tf.range(tf.shape(starts)[1])[:, None] + tf.range(max_answer_length)  # [T, L]
     band = starts[:, :, None] + tf.gather(ends, columns, axis=1)  # [S, T, L]
     # A question's N best spans are each among the N best of the window where they score best.
     spans = tf.reshape(band, [tf.shape(band)[0], tf.reduce_prod(tf.shape(band)[1:])])
     scores, found = tf.math.top_k(spans, tf.minimum(num_answers, tf.shape(spans)[1]))  # [S, N]
-    first = tf.gather(places, found // max_answer_length, batch_dims=1)
+    first = tf.gather(first_places, found // max_answer_length, batch_dims=1)
     length = tf.cast(found % max_answer_length, tf.int64)
     question = tf.broadcast_to(questions[:, None], tf.shape(scores))
 

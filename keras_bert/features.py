@@ -109,4 +109,4 @@ def _joined_to_words(tokens, text):
     ends = tokens.ends[np.cumsum(sizes) - 1]
     sums = np.add.reduceat(tokens.vectors, begins, axis=0) if begins else tokens.vectors
     words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return WordVectors(words, starts, ends, sums / sizes[:, None])
+    return WordVectors(words, starts, ends, sums / sizes[:, None].astype("float32"))

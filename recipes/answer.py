@@ -165,14 +165,15 @@ def main(config):
         scores = score_answers(texts, right_answers(valid), metric)
         logs |= {f"val_{name}": score for name, score in scores.items()}
 
-    throughput = Throughput()
+    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), Throughput()
+    validate = keras.callbacks.LambdaCallback(on_epoch_end=evaluate)
     keep_best = KeepBest("val_f1", tokenizer, config.output)
     model.fit(
         throughput.count(batches),
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
         verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=[throughput, keras.callbacks.LambdaCallback(on_epoch_end=evaluate), keep_best],
+        callbacks=[finite, throughput, validate, keep_best],
     )
 
     metrics = {"train_loss": keep_best.logs["loss"]}

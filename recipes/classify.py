@@ -140,7 +140,7 @@ def main(config):
             metrics=["accuracy"],
             accumulate=config.accumulate,
         )
-    throughput = Throughput()
+    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), Throughput()
     keep_best = KeepBest("val_accuracy", tokenizer, config.output)
     model.fit(
         throughput.count(train_batches),
@@ -148,7 +148,7 @@ def main(config):
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
         verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=[throughput, keep_best],
+        callbacks=[finite, throughput, keep_best],
     )
 
     metrics = {

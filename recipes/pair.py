@@ -86,6 +86,11 @@ class Config:
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
         check_positive_number("learning_rate", self.learning_rate)
+        columns = (*self.text_columns, self.label_column)
+        if len(set(columns)) < len(columns):
+            raise ValueError(
+                f"`text_columns` and `label_column` must be three columns. Received: {', '.join(columns)}."
+            )
 
 
 def main(config):
@@ -149,7 +154,7 @@ def main(config):
         model.compile(keras_bert.AdamW(schedule), loss, accumulate=config.accumulate)
 
     def scores(examples, prefix):
-        """LabelledTexts -> metrics of the answers that an exported model gives."""
+        """LabelledTexts -> metrics of the answers, as an exported model gives them but for the ends of the range."""
         *pairs, gold = map(list, zip(*examples, strict=True))
         answers = keras_bert.predict_in_batches(predict, *pairs, batch_size=config.batch_size)
         if classifies:
@@ -158,7 +163,7 @@ def main(config):
             metrics = correlations([float(label) for label in gold], [float(answer["score"]) for answer in answers])
         return {prefix + key: value for key, value in metrics.items()}
 
-    throughput = Throughput()
+    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), Throughput()
     validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(scores(valid, "val_")))
     keep_best = KeepBest("val_accuracy" if classifies else "val_pearson", tokenizer, config.output)
     model.fit(
@@ -166,7 +171,7 @@ def main(config):
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
         verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=[throughput, validate, keep_best],
+        callbacks=[finite, throughput, validate, keep_best],
     )
 
     metrics = {"train_loss": keep_best.logs["loss"]}

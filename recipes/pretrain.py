@@ -187,7 +187,7 @@ def main(config):
             accumulate=config.accumulate,
         )
     throughput = Throughput(workers)
-    callbacks = [throughput]
+    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput]
     step = 0
     if config.output is not None:
         callbacks.append(resume := checkpoints(config, texts, tokenizer, train))

@@ -151,7 +151,7 @@ def main(config):
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
             accumulate=config.accumulate,
         )
-    throughput = Throughput()
+    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), Throughput()
     validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(scores(valid, "val_")))
     keep_best = KeepBest("val_entity_f1" if entities else "val_accuracy", tokenizer, config.output)
     model.fit(
@@ -159,7 +159,7 @@ def main(config):
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
         verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=[throughput, validate, keep_best],
+        callbacks=[finite, throughput, validate, keep_best],
     )
 
     metrics = {"train_loss": keep_best.logs["loss"]}

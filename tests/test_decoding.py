@@ -22,14 +22,14 @@ def test_large_bfloat16_logits_stay_finite():
     assert probabilities.dtype == tf.float32
 
 
-def best_spans(start, end, places, questions, max_answer_length, num_answers):
+def best_spans(start, end, places, may_end, questions, max_answer_length, num_answers):
     """Every span of every window, one by one -> for each question its best (score, first, last)."""
     found = {}
     for window, question in enumerate(questions):
         for i, place in enumerate(places[window]):
             for j in range(i, min(i + max_answer_length, len(places[window]))):
-                if place and places[window][j]:
-                    span, score = (question, place, places[window][j]), start[window][i] + end[window][j]
+                if place and may_end[window][j]:
+                    span, score = (question, place, may_end[window][j]), start[window][i] + end[window][j]
                     found[span] = max(score, found.get(span, -np.inf))
     ranked = sorted(((-score, first, last, question) for (question, first, last), score in found.items()))
     return [
@@ -49,11 +49,14 @@ def test_best_spans_are_those_of_a_search_through_all(max_answer_length, num_ans
         range(8, 11),
         range(11, 19),
     )
+    # Tokens 5 to 7 are of one character: no answer begins with 6 or 7, none ends with 5 or 6.
+    first, last = (np.where(np.isin(places, within), 0, places) for within in ([6, 7], [5, 6]))
     questions = [0, 0, 0, 1, 2]
     start, end = generator.normal(size=(2, 5, 11)).astype(np.float32) * 3
-    best = decode_spans(start, end, places, questions, 3, max_answer_length, num_answers)
+    best = decode_spans(start, end, first, last, questions, 3, max_answer_length, num_answers)
     assert best["scores"].shape == (3, num_answers)
-    for number, spans in enumerate(best_spans(start, end, places, questions, max_answer_length, num_answers)):
+    expected = best_spans(start, end, first, last, questions, max_answer_length, num_answers)
+    for number, spans in enumerate(expected):
         count = len(spans)
         np.testing.assert_array_equal(np.isfinite(best["scores"][number]), np.arange(num_answers) < count)
         np.testing.assert_array_equal(best["first"][number, :count], [first for _, first, _ in spans])
@@ -65,7 +68,8 @@ def test_best_spans_are_those_of_a_search_through_all(max_answer_length, num_ans
 
 
 def test_no_question_has_no_span():
-    best = decode_spans(np.zeros((0, 4)), np.zeros((0, 4)), np.zeros((0, 4), int), np.zeros(0, int), 0, 30, 5)
+    nothing = np.zeros((0, 4))
+    best = decode_spans(nothing, nothing, nothing.astype(int), nothing.astype(int), np.zeros(0, int), 0, 30, 5)
     assert {key: value.shape.as_list() for key, value in best.items()} == {
         "scores": [0, 5],
         "first": [0, 5],

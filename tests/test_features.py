@@ -47,6 +47,7 @@ def test_words_are_means_of_their_pieces_with_their_place_in_the_text(model, tok
     reference = outputs(model, tokenizer, text)
     assert tokens.words == ["the", "good", "book", "##s", "."]
     np.testing.assert_allclose(tokens.vectors, reference[1:-1], atol=1e-5)
+    assert words.vectors.dtype == tokens.vectors.dtype == np.float32
     assert words.words == ["The", "good", "BOOKS", "."]
     assert (words.starts.tolist(), words.ends.tolist()) == ([1, 5, 10, 15], [4, 9, 15, 16])
     np.testing.assert_allclose(words.vectors[2], reference[3:5].mean(axis=0), atol=1e-5)

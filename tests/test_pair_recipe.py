@@ -82,6 +82,7 @@ def test_bad_input_is_refused_before_training(pair, config, tmp_path):
 
     refused("Every label must be a number.*'no'", kind="regression")
     refused("no column 'text'", text_columns=("text", "b"))
+    refused("must be three columns. Received: a, fits, fits", text_columns=("a", "fits"))
     refused("at least 5", max_length=4)
     refused("outside of", output=tmp_path / "x", export=tmp_path / "x" / "y")
     (tmp_path / "valid.tsv").write_text("a\tb\tfits\nfilm\tgood\tmaybe\n")

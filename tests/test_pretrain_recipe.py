@@ -155,6 +155,13 @@ def test_pretrain_refuses_options(pretrain, corpus, fields, message):
         pretrain.main(config(pretrain, corpus, **fields))
 
 
+def test_a_training_that_diverges_keeps_the_checkpoint_before(pretrain, corpus, tmp_path):
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch"):
+        pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", learning_rate=1e30, warmup=0.0))
+    assert not (tmp_path / "bert").exists()
+    assert not [*(tmp_path / "bert-checkpoints").glob("*")]
+
+
 def test_pretrain_never_writes_over_something(pretrain, corpus):
     with pytest.raises(ValueError, match=r"animals\.txt"):
         pretrain.main(config(pretrain, corpus, output=corpus.parent))

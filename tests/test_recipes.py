@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
+from keras_bert.data import Question, Questions
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "recipes" / "samples" / "classify"
@@ -190,6 +191,22 @@ def test_what_answer_writes_is_used_again(answer, riddles):
     assert (answered["start"].numpy().tolist(), answered["end"].numpy().tolist()) == ([11, -1], [12, -1])
     again = answer.main(answering(answer, riddles, pretrained=str(riddles / "output"), limit=8, learning_rate=1e-6))
     assert (again["steps"], again["valid_exact_match"]) == (1, 100.0)
+
+
+def test_a_training_that_diverges_ends_with_an_error(classify, answer, reviews, riddles):
+    output = reviews / "output"
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch"):
+        classify.main(config(classify, reviews, learning_rate=1e30, output=output))
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch"):
+        answer.main(answering(answer, riddles, learning_rate=1e30, output=output))
+    assert not output.exists()
+
+
+def test_the_metric_is_that_of_the_files_official_script(answer):
+    question = Question("a", "who?", "Ann ran.", (("Ann", 0),))
+    for version, metric in (("1.1", "squad"), ("v2.0", "squad"), ("KorQuAD_v1.0_dev", "korquad")):
+        assert answer.metric_of(Questions([question], version=version)) == metric
+    assert answer.metric_of(Questions([question, Question("b", "who?", "It rains.")])) == "squad2"
 
 
 def test_answer_finds_the_threshold_of_no_answer_on_valid(answer, riddles):

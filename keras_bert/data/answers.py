@@ -85,7 +85,7 @@ def answering_batches(
     [[2, 5, 1, 3, 7, 6, 3]] [5]
     """
     stride, max_question_length = check_room(max_length, stride, max_question_length)
-    questions = _marked(questions, tokenizer)
+    questions = _marked(questions, tokenizer, max_length, stride, max_question_length)
     if questions.left_out:
         warnings.warn(questions.describe_left_out() + ". Training leaves them out.", stacklevel=2)
         questions = questions.for_training()
@@ -96,17 +96,12 @@ def answering_batches(
     begins, _ = window_spans(_lengths([question.context for question in questions], tokenizer), room, stride)
     count = int(tf.size(begins.values))
 
-    def rows():
-        """-> (question, context, start, end) of each question; of those without an answer, start and end are -1."""
-        for question in questions:
-            yield question.question, question.context, *(question.span or (-1, -1))
-
     def window(texts, contexts, span_starts, span_ends):
         windows = context_windows(texts, contexts, tokenizer, max_length, stride, max_question_length)
         starts, ends = answer_columns(windows, span_starts, span_ends)
         return windows.rows, {"start_logits": starts, "end_logits": ends}
 
-    windows = chunked(rows, (tf.string, tf.string, tf.int32, tf.int32)).map(window).unbatch()
+    windows = _chunks(questions).map(window).unbatch()
     return shuffled_batches(windows, count, tokenizer, batch_size, seed, multiple_of)
 
 
@@ -133,8 +128,8 @@ def evaluation_remarks(questions, tokenizer, max_length, stride=None, max_questi
     >>> print(*evaluation_remarks(questions, tokenizer, max_length=16))
     1 of 1 questions of dev can't be learned from: the context is empty (1: '1'). They are asked all the same.
     """
-    _, max_question_length = check_room(max_length, stride, max_question_length)
-    questions = _marked(questions, tokenizer)
+    stride, max_question_length = check_room(max_length, stride, max_question_length)
+    questions = _marked(questions, tokenizer, max_length, stride, max_question_length)
     lengths = _lengths([question.question for question in questions], tokenizer)
     faults = questions.describe_left_out() and questions.describe_left_out() + ". They are asked all the same."
     return [*filter(None, (faults, _describe_long(questions, lengths, max_question_length)))]
@@ -216,24 +211,40 @@ def answer_columns(windows, span_starts, span_ends):
 
 
 def context_places(windows, width):
-    """Tells the tokens of contexts in padded rows from all others.
+    """Tells the tokens that an answer may begin or end with from all others.
+
+    Where a character has several tokens, as Korean syllables in letters, an answer begins with its first and ends with
+    its last one: so each run of characters is one span.
 
     Args:
         windows: A `Windows`.
         width: T, the number of columns of the padded rows.
 
     Returns:
-        int64 [S, T]: for tokens of a context 1 + their place in the run of all contexts' tokens; 0 for all others.
+        Two of int64 [S, T]: for tokens that an answer may begin with, 1 + their place in the run of all contexts'
+        tokens; 0 for all others; and the same for those that it may end with.
 
     Example:
-    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "ann", "ran"])
-    >>> windows = context_windows(["Who"], ["Ann ran, Ann ran"], tokenizer, 7, stride=1, max_question_length=2)
-    >>> context_places(windows, width=7).numpy().tolist()
-    [[0, 0, 0, 1, 2, 3, 0], [0, 0, 0, 3, 4, 5, 0]]
+    >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "\u1112", "##\u1161"]
+    >>> tokenizer = keras_bert.WordPieceTokenizer(tokens)
+    >>> windows = context_windows(["Who"], ["\ud558 who"], tokenizer, 7, stride=1, max_question_length=2)
+    >>> first_places, last_places = context_places(windows, width=7)
+    >>> windows.rows["token_ids"].to_list(), first_places.numpy().tolist(), last_places.numpy().tolist()
+    ([[2, 5, 3, 6, 7, 5, 3]], [[0, 0, 0, 1, 0, 3, 0]], [[0, 0, 0, 0, 2, 3, 0]])
     """
+    contexts, starts, ends = windows.starts.value_rowids(), windows.starts.values, windows.ends.values
+    other_context = contexts[1:] != contexts[:-1]
+    begins = tf.concat([[True], other_context | (starts[1:] != starts[:-1])], axis=0)
+    finishes = tf.concat([other_context | (ends[1:] != ends[:-1]), [True]], axis=0)
     number = tf.range(tf.cast(width, tf.int64)) - windows.columns[:, None]  # of the context's tokens in this window
     is_context = (number >= 0) & (number < windows.lengths[:, None])
-    return tf.where(is_context, windows.begins[:, None] + number + 1, 0)
+    places = tf.where(is_context, windows.begins[:, None] + number, 0)
+
+    def where(may):
+        """bools, of each token of the contexts -> their places + 1 [S, T]."""
+        return tf.where(is_context & tf.gather(may, places), places + 1, 0)
+
+    return where(begins), where(finishes)
 
 
 def check_room(max_length, stride=None, max_question_length=None):
@@ -271,15 +282,40 @@ def check_room(max_length, stride=None, max_question_length=None):
     return stride, max_question_length
 
 
-def _marked(questions, tokenizer):
-    """Questions or a list of Question, tokenizer -> Questions that also know the answers without a token."""
+def _marked(questions, tokenizer, max_length, stride, max_question_length):
+    """Questions or a list of Question, ... -> Questions that also know the answers that no window shows."""
     questions = questions if isinstance(questions, Questions) else Questions(questions)
-    # Such an answer, e.g. a zero-width space, would be learned as if there were none.
+    # Such answers would be learned as if there were none: a zero-width space, or more tokens than windows share.
     lengths = _lengths([row.context[slice(*row.span)] if row.span else "" for row in questions], tokenizer)
-    found = zip(questions, lengths, strict=True)
-    return questions.with_reasons(
-        {row.id: "an answer has no token" for row, length in found if row.span and not length}
-    )
+    reasons = {
+        row.id: "an answer has no token"
+        for row, length in zip(questions, lengths, strict=True)
+        if row.span and not length
+    }
+
+    def is_shown(texts, contexts, span_starts, span_ends):
+        """questions, contexts, answers' first characters and ends [B] -> whether a window holds all of it [B]."""
+        windows = context_windows(texts, contexts, tokenizer, max_length, stride, max_question_length)
+        starts, _ = answer_columns(windows, span_starts, span_ends)
+        return tf.math.unsorted_segment_max(starts, windows.questions, tf.size(span_starts)) > 0
+
+    shown = np.concatenate([chunk.numpy() for chunk in _chunks(questions).map(is_shown)])
+    unseen = {
+        row.id: "no window holds all of an answer"
+        for row, is_in in zip(questions, shown, strict=True)
+        if row.span and not is_in
+    }
+    return questions.with_reasons(unseen | reasons)
+
+
+def _chunks(questions):
+    """Questions -> chunks of (question, context, start, end); of one without an answer, start and end are -1."""
+
+    def rows():
+        for question in questions:
+            yield question.question, question.context, *(question.span or (-1, -1))
+
+    return chunked(rows, (tf.string, tf.string, tf.int32, tf.int32))
 
 
 def _describe_long(questions, lengths, max_question_length):

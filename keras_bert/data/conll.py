@@ -3,11 +3,14 @@
 import collections
 import random
 import re
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.checks import some_of
+from keras_bert.checks import check_encodable, some_of
 
+# The head of a sentence in KLUE's files: "## klue-ner-v1_dev_00000<tab>the sentence".
+_COMMENT_CELL = re.compile(r"#+ [^\t]+\t")
 _ENTITY_TAG = re.compile(r"[BIELSU]-.")
 # Schemes that mark ends and singles, in the letters of BIO: BIOES has E and S, BILOU has L and U.
 _LETTERS = {"S": "B", "U": "B", "E": "I", "L": "I"}
@@ -36,10 +39,10 @@ class TaggedSentences:
     Entity tags (O, B-PERSON, I-PERSON ...) come in IOB1, BIO, BIOES or BILOU and leave in BIO: each entity begins with
     B-, the rest of it has I-. Other tags, as of parts of speech, are left alone.
 
-    Units are characters if each of them is one character and at least one is white space, as in files with a character
-    a line, where spaces have lines of their own. The text is then the characters put together; otherwise it is the
-    words with a space between them. A file without any space, or where a unit is a letter and its accent, doesn't show
-    what it is: tell it by `by_character`.
+    Units are characters if each of them is one character, accents and other marks included, and at least one is white
+    space, as in files with a character a line, where spaces have lines of their own. The text is then the characters
+    put together; otherwise it is the words with a space between them. A file without any space doesn't show what it
+    is: tell it by `by_character`.
 
     Args:
         rows: Pairs (units, tags) of sequences of strings, as many of the one as of the other: a list.
@@ -54,8 +57,8 @@ class TaggedSentences:
         is_entities: Whether the tags mark entities.
 
     Raises:
-        ValueError: If there is no sentence, or one that isn't such a pair, or some tags mark entities, with B- among
-            them, and others don't.
+        ValueError: If there is no sentence, or one that isn't such a pair, or if tags of entities, with O or several
+            letters among them, come with others.
 
     Example:
     >>> sentences = TaggedSentences([(["Ann", "Lee", "left"], ["I-PER", "I-PER", "O"])])
@@ -71,7 +74,7 @@ class TaggedSentences:
         if not self._rows:
             raise ValueError(f"There is no sentence in {name}. At least one line with a word and a tag is expected.")
         units = {unit for units, _ in self._rows for unit in units}
-        characters = all(len(unit) == 1 for unit in units) and any(unit.isspace() for unit in units)
+        characters = all(map(_is_character, units)) and any(unit.isspace() for unit in units)
         self.by_character = characters if by_character is None else by_character
         came = collections.Counter(tag for _, tags in self._rows for tag in tags)
         self.is_entities = _checked_entities(came, name, is_entities)
@@ -115,8 +118,9 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None):
 
     Lines have cells between tabs, or between spaces if the first line with a word has no tab. Sentences end at lines
     with nothing but white space. `-DOCSTART-` lines and comments are left out: lines that begin with "#" and have no
-    tab, nor as many cells as the first line that begins with something else. Of CoNLL-U, ranges of words written
-    together (1-2) and words that aren't written (1.1) are left out too.
+    tab, nor as many cells as the first line that begins with something else, or that begin with "# " or "## " and have
+    words before their first tab. Of CoNLL-U, ranges of words written together (1-2) and words that aren't written (1.1)
+    are left out too.
 
     Args:
         path: A file in UTF-8. One whose name ends in .conllu is CoNLL-U.
@@ -228,6 +232,8 @@ def _checked(row, number, name):
             f"Each of {name} must be a pair of lists of strings, (units, tags), none of them empty. Received as number "
             f"{number}: {row!r}."[:500]
         )
+    for item in (item for part in row for item in part):
+        check_encodable(item, f"Number {number} of {name}")
     units, tags = map(tuple, row)
     if not units or len(units) != len(tags):
         raise ValueError(
@@ -236,6 +242,11 @@ def _checked(row, number, name):
             ]
         )
     return units, tags
+
+
+def _is_character(unit):
+    """a string -> whether it is one character with its marks, as e and a combining accent."""
+    return all(unicodedata.category(codepoint)[0] == "M" for codepoint in unit[1:])
 
 
 def _strays(tags):
@@ -247,7 +258,7 @@ def _checked_entities(counts, name, is_entities):
     """tag -> its number, whose, what is said of them -> whether they mark entities; a `ValueError` if but some do."""
     strays = _strays(counts)
     letters = {tag[0] for tag in counts if _ENTITY_TAG.match(tag)}
-    is_mixed = "B" in letters and (len(letters) > 1 or "O" in counts)
+    is_mixed = letters & {"B", "I"} and ("O" in counts or {"B"} < letters)  # I- and O alone: IOB1
     if strays and (is_entities or (is_entities is None and is_mixed)):
         raise ValueError(
             f"Tags that mark entities are O, or B-, I-, E-, L-, S- or U- with a type behind it. In {name} there are "
@@ -274,7 +285,9 @@ def _sentences(lines, path, universal, word_column, tag_column):
                 yield words, tags
             words, tags = [], []
             continue
-        is_comment = line[0] == "#" and (universal or ("\t" not in line and len(cells) != num_cells))
+        is_comment = line[0] == "#" and (
+            universal or _COMMENT_CELL.match(line) or ("\t" not in line and len(cells) != num_cells)
+        )
         if is_comment or line.startswith("-DOCSTART-"):
             continue
         if len(cells) != num_cells:

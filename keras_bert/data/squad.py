@@ -54,7 +54,8 @@ class Questions:
         has_impossible: Whether some questions can't be answered from their context, as in SQuAD v2.0.
 
     Raises:
-        ValueError: If there is no question, one isn't a `Question`, or two have the same id.
+        ValueError: If there is no question, one isn't a `Question` of such parts or has half a surrogate pair, or two
+            have the same id.
 
     Example:
     >>> questions = Questions([
@@ -74,8 +75,13 @@ class Questions:
             raise ValueError(f"There is no question in {name}. At least one is expected.")
         self.left_out, self._reasons, ids = {}, {}, set()
         for question in self._rows:
-            if not isinstance(question, Question):
-                raise ValueError(f"Each of {name} must be a keras_bert.data.Question. Received: {question!r:.200}.")
+            if not _is_question(question):
+                raise ValueError(
+                    f"Each of {name} must be a keras_bert.data.Question of three strings and answers (text, start). "
+                    f"Received: {question!r:.200}."
+                )
+            for text in (question.question, question.context):
+                check_encodable(text, f"Question {question.id!r} of {name}")
             if question.id in ids:
                 raise ValueError(f"Each of {name} must have an id of its own. Received twice: {question.id!r}.")
             ids.add(question.id)
@@ -220,6 +226,16 @@ def _item(held, key, kind, path, place):
     if kind is str:
         check_encodable(value, f"In {path}, {key!r} of {place}")
     return value
+
+
+def _is_question(question):
+    """anything -> whether it is a Question whose parts have their types."""
+    return (
+        isinstance(question, Question)
+        and all(isinstance(text, str) for text in question[:3])
+        and isinstance(question.answers, (tuple, list))
+        and all(isinstance(answer, (tuple, list)) and [*map(type, answer)] == [str, int] for answer in question.answers)
+    )
 
 
 def _why_not(question):

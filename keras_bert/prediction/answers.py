@@ -34,9 +34,11 @@ def answer(
         context = tf.strings.unicode_transcode(context, "UTF-8", "UTF-8", errors="replace")
         windows = context_windows(question, context, tokenizer, max_length, stride, max_question_length)
         inputs = pad(windows.rows, tokenizer)
+        first_places, last_places = context_places(windows, tf.shape(inputs["token_ids"])[1])
         best = decode_spans(
             **in_slices(model, inputs),
-            places=context_places(windows, tf.shape(inputs["token_ids"])[1]),
+            first_places=first_places,
+            last_places=last_places,
             questions=windows.questions,
             num_questions=tf.size(context, tf.int64),
             max_answer_length=max_answer_length,

@@ -33,6 +33,7 @@ def units(sentence):
         "-DOCSTART-\tO\n\nAnn\tB-P\nleft\tO\n\nBob\tB-P\n",
         "-DOCSTART-\n\nAnn NNP I-NP B-P\nleft VBD I-VP O\n\nBob NNP I-NP B-P\n",
         "# a comment of many words\nAnn  B-P\nleft O\n\nBob B-P\n",
+        "## dev 1\tAnn left\nAnn\tB-P\nleft\tO\n\n## dev 2\tB-P\nBob\tB-P\n",
     ],
 )
 def test_the_same_sentences_in_every_layout(written, text):
@@ -88,6 +89,11 @@ def test_characters_are_put_together(written):
     assert second.text == "네"
     # Without a space among them they are words of one character.
     assert [s.text for s in read_tagged(written("서\tB-L\n울\tI-L\n"))] == ["서 울"]
+    # A letter and its accent are one character.
+    (accented,) = read_tagged(written("e\u0301\tB-L\na\tI-L\n \tO\nb\tO\n"))
+    assert (accented.text, units(accented)) == ("e\u0301a b", ["e\u0301", "a", " ", "b"])
+    assert (accented.starts, accented.ends) == ((0, 2, 3, 4), (2, 3, 4, 5))
+    assert not read_tagged(written("go\tB-L\n \tO\n")).by_character
     # What the file is, a sample of it is too.
     assert {s.text for seed in range(9) for s in sentences.sample(1, seed)} == {"서울 길", "네"}
 
@@ -95,11 +101,6 @@ def test_characters_are_put_together(written):
 def test_a_file_is_of_characters_if_told_so(written):
     path = written("서\tB-L\n울\tI-L\n")
     assert [s.text for s in read_tagged(path, by_character=True)] == ["서울"]
-    path = written("e\u0301\tB-L\na\tI-L\n \tO\nb\tO\n")  # a letter and its accent are one unit
-    (sentence,) = read_tagged(path, by_character=True)
-    assert (sentence.text, units(sentence)) == ("e\u0301a b", ["e\u0301", "a", " ", "b"])
-    assert (sentence.starts, sentence.ends) == ((0, 2, 3, 4), (2, 3, 4, 5))
-    assert not read_tagged(path).by_character
     path = written("서\tB-L\n \tO\n")
     assert [s.text for s in read_tagged(path, by_character=False)] == ["서  "]
 
@@ -150,11 +151,11 @@ def test_parts_of_speech_are_left_alone():
     sentences = TaggedSentences([(["I", "B-side"], ["PRON", "I-X"])])
     assert sentences.tags == ("I-X", "PRON") and not sentences.is_entities
     assert not TaggedSentences([(["so"], ["O"])]).is_entities
-    for tags in ("-LRB- WP$ PRP$ $ `` '' . , NN-X O", "B-side X", "E-X I-X O PRON", "ADJ ADP _ X"):
+    for tags in ("-LRB- WP$ PRP$ $ `` '' . , NN-X O", "B-side X", "E-X I-X PRON", "ADJ ADP _ X"):
         assert not TaggedSentences([(["w"] * len(tags.split()), tags.split())]).is_entities
 
 
-@pytest.mark.parametrize("tags", ["B-P I-P PERSON", "B-P O Q", "B-P M-P E-P O", "B-P L-P o", "B-P O I-"])
+@pytest.mark.parametrize("tags", ["B-P I-P PERSON", "B-P O Q", "B-P M-P E-P O", "B-P L-P o", "B-P O I-", "I-P I-P O o"])
 def test_a_stray_tag_among_entities_is_named(written, tags):
     tags = tags.split()
     stray = next(tag for tag in tags if tag in ("PERSON", "Q", "M-P", "o", "I-"))
@@ -212,6 +213,11 @@ def test_a_missing_file_is_named(tmp_path):
 def test_rows_that_are_no_sentence_are_refused(row):
     with pytest.raises(ValueError, match="umber 2"):
         TaggedSentences([(["a"], ["O"]), row])
+
+
+def test_half_a_surrogate_pair_is_refused():
+    with pytest.raises(ValueError, match="Number 1 of the sentences has half of a surrogate pair"):
+        TaggedSentences([(["a\ud83d"], ["O"])])
 
 
 def test_tags_unseen_in_training_are_named_and_counted():

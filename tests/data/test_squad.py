@@ -158,3 +158,8 @@ def test_missing_files_and_other_rows_are_refused(tmp_path):
         read_squad(tmp_path / "latin.json")
     with pytest.raises(ValueError, match=r"must be a keras_bert\.data\.Question"):
         Questions([("a", "who?", "Ann", ())])
+    for answers in (None, (("Ann", "0"),), ("Ann",)):
+        with pytest.raises(ValueError, match=r"of three strings and answers \(text, start\). Received"):
+            Questions([Question("a", "who?", "Ann", answers)])
+    with pytest.raises(ValueError, match="Question 'a' of the questions has half of a surrogate pair"):
+        Questions([Question("a", "who\ud83d?", "Ann")])

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import unicodedata
 
 import keras
 import numpy as np
@@ -90,6 +91,18 @@ def test_answers_are_those_of_a_search_through_all(options, model, tokenizer):
         shares = np.exp(scores - scores[0]) / np.exp(scores - scores[0]).sum()
         np.testing.assert_allclose(answer["probabilities"][i, :count], shares, rtol=1e-3)
         assert answer["probability"][i] == answer["probabilities"][i, 0]
+
+
+def test_a_character_of_several_tokens_is_in_an_answer_once(small_config):
+    letters = ["ᄒ", *(f"##{letter}" for letter in unicodedata.normalize("NFD", "한글")[1:])]
+    tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters])
+    assert len(tokenizer("한글")) == 6
+    model = keras_bert.span_predictor(keras_bert.backbone(dataclasses.replace(small_config, vocabulary_size=11)))
+    answer = keras_bert.predictor(model, tokenizer)(question=["한글", "글"], context=["한글", "한글 한"])
+    assert sorted(text.decode() for text in answer["answers"][0].numpy()) == ["", "", "글", "한", "한글"]
+    for starts, ends in zip(answer["starts"].numpy(), answer["ends"].numpy(), strict=True):
+        spans = [span for span in zip(starts.tolist(), ends.tolist(), strict=True) if span != (-1, -1)]
+        assert len(set(spans)) == len(spans) >= 3
 
 
 def test_a_context_of_more_windows_than_a_slice_holds(model, tokenizer):
