@@ -1,5 +1,6 @@
 """Checks of arguments: each returns the value in its plain Python type, or says what came and what was expected."""
 
+import math
 import numbers
 
 
@@ -18,9 +19,9 @@ def check_rate(name, value):
 
 
 def check_positive_number(name, value):
-    """Name, a number greater than 0 -> float; else a `ValueError`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
-        raise ValueError(f"`{name}` must be a number greater than 0. Received: {name}={value!r}.")
+    """Name, a finite number greater than 0 -> float; else a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a finite number greater than 0. Received: {name}={value!r}.")
     return float(value)
 
 

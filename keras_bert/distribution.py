@@ -16,7 +16,15 @@ import keras
 
 from keras_bert.keras_internals import split_among_replicas
 from keras_bert.rendezvous import MeetingError, meet
-from keras_bert.workers import any_worker, check_same, gather_strings, has_workers, is_chief, worker_of
+from keras_bert.workers import (
+    any_worker,
+    check_same,
+    gather_strings,
+    has_workers,
+    is_chief,
+    sum_over_workers,
+    worker_of,
+)
 
 __all__ = [
     "any_worker",
@@ -26,6 +34,7 @@ __all__ = [
     "is_chief",
     "own_batches",
     "strategy",
+    "sum_over_workers",
     "worker_of",
 ]
 

@@ -56,6 +56,13 @@ def gather_strings(strategy, text):
     return [row[:length].astype(np.uint8).tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
 
 
+def sum_over_workers(strategy, counts):
+    """Adds up counts of all workers, who must all call it: (strategy, integers [N] under 2 ** 24) -> integers [N]."""
+    if not has_workers(strategy):
+        return counts
+    return _sum(strategy, np.asarray(counts)[None])[0].astype(np.int64)
+
+
 def any_worker(strategy, flag):
     """Tells whether a flag is set on any worker; all of them must call it: (strategy, bool) -> bool."""
     return bool(_sum(strategy, np.array([[flag]]))[0, 0]) if has_workers(strategy) else flag

@@ -23,6 +23,7 @@ import os
 import pydoc_data.topics
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,7 @@ import keras_bert
 from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts
-from keras_bert.distribution import check_same, is_chief, own_batches, worker_of
+from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
 from keras_bert.files import check_writable, fingerprint_of
 from keras_bert.initialization import sinusoidal_positions, unigram_bias
 from keras_bert.resume import Resume, calls_of_fit
@@ -85,7 +86,7 @@ class Config:
         fill: Sentences with [MASK] to fill in before training and in the end.
     """
 
-    corpus: tuple[str, ...] = ()
+    corpus: tuple[str, ...] | None = None
     valid: tuple[str, ...] = ()
     hold_out: int = 100
     vocabulary: str = "train"
@@ -123,10 +124,17 @@ class Config:
         check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
         check_rate("dropout", self.dropout)
         check_positive_number("learning_rate", self.learning_rate)
+        check_positive_number("epsilon", self.epsilon)
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"`warmup` must be a share between 0 and 1. Received: warmup={self.warmup}.")
+        if self.corpus == ():
+            raise ValueError("`corpus` must have a file. Received: none. Is the pattern, or its variable, empty?")
         if self.valid and not self.corpus:
             raise ValueError(f"`valid` needs `corpus`. Received: valid={self.valid} alone. Give both, or neither.")
+        of_new_models = ("vocabulary", "vocabulary_size", "lowercase", "size", "dropout", "sinusoidal_positions")
+        given = [name for name in of_new_models if getattr(self, name) != getattr(Config, name)]
+        if self.pretrained is not None and given:
+            raise ValueError(f"`pretrained` brings its own: leave out {', '.join(given)}, which are of a new model.")
         for sentence in self.fill:
             if "[MASK]" not in sentence:
                 raise ValueError(f"Each sentence of `fill` must have a [MASK]. Received: {sentence!r}.")
@@ -146,7 +154,7 @@ def main(config):
     warmup_steps = round(config.warmup * config.steps)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, config.steps, warmup_steps, config.power)
     corpus, valid, sentences = config.corpus, config.valid, config.fill
-    if not corpus:
+    if corpus is None:
         directory = tempfile.TemporaryDirectory()  # there as long as this function runs
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
@@ -168,12 +176,19 @@ def main(config):
     train = batches(files, **share, whole_word=config.whole_word, hold_out=hold_out)
     held_out = batches(valid or files, config.batch_size, hold_out=hold_out, held_out=not valid)
     held_out = held_out.dataset(epochs=1).take(config.evaluation_batches).cache()
+    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput := Throughput(workers)]
+    if config.output is not None:
+        callbacks.append(resume := checkpoints(config, texts, tokenizer, train))
+    if config.tensorboard is not None and is_chief(strategy):
+        callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
+
+    held_out_counts = word_counts(held_out, tokenizer, "to evaluate on")
     # Keras's means of the losses count one batch too many where it meets the end unawares.
     held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
-
-    # A million tokens of the whole corpus: all workers begin with the same weights.
-    some = batches(files, 32, hold_out=hold_out).dataset().take(math.ceil(2**20 / (32 * config.max_length)))
-    counts = masked_word_counts(some, tokenizer.vocabulary_size)
+    # A million tokens, of all workers together.
+    some = batches(files, 32, hold_out=hold_out, shard=share["shard"]).dataset(epochs=1)
+    some = some.take(math.ceil(2**20 / (32 * config.max_length * workers)))
+    counts = sum_over_workers(strategy, word_counts(some, tokenizer, "to train on"))
     if config.unigram_bias and config.pretrained is None:
         unigram_bias(model, counts)
 
@@ -186,14 +201,7 @@ def main(config):
             weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
             accumulate=config.accumulate,
         )
-    throughput = Throughput(workers)
-    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput]
-    step = 0
-    if config.output is not None:
-        callbacks.append(resume := checkpoints(config, texts, tokenizer, train))
-        step = resume.restore(model)
-    if config.tensorboard is not None and is_chief(strategy):
-        callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
+    step = 0 if config.output is None else resume.restore(model)
     before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
@@ -207,16 +215,18 @@ def main(config):
             callbacks=callbacks,
         )
 
+    if config.output is not None and is_chief(strategy):
+        keras_bert.save_pretrained(model, tokenizer, config.output)
     valid = model.evaluate(held_out, verbose=0, return_dict=True)
-    held_out_counts = masked_word_counts(held_out, len(counts))
     metrics = {
         "train_loss": model.history.history["loss"][-1] if model.history.epoch else None,
         "valid_mlm_loss": valid["mlm_loss"],
         "valid_mlm_accuracy": valid["mlm_accuracy"],
-        "valid_mlm_perplexity": math.exp(valid["mlm_loss"]),
+        "valid_mlm_perplexity": math.exp(min(valid["mlm_loss"], 700)),  # beyond, there is no float
         "valid_nsp_loss": valid["nsp_loss"],
         "valid_nsp_accuracy": valid["nsp_accuracy"],
         "unigram_accuracy": float(held_out_counts[counts.argmax()] / held_out_counts.sum()),
+        "documents_without_sentences": train.counts["documents_without_sentences"],  # so far, each epoch's
     }
     after = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     for sentence, *found in zip(sentences, before, after, strict=True):
@@ -224,8 +234,6 @@ def main(config):
         for moment, masks in zip((f"at step {step}", "at the end"), found, strict=True):
             words = " | ".join(", ".join(f"{token} {share:.2f}" for token, share in mask) for mask in masks)
             print(f"    {moment}: {words}")
-    if config.output is not None and is_chief(strategy):
-        keras_bert.save_pretrained(model, tokenizer, config.output)
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 
@@ -248,13 +256,32 @@ def build(config, files):
     return model, tokenizer
 
 
+def word_counts(batches, tokenizer, purpose):
+    """PretrainingBatches' dataset, tokenizer, what for -> how often each token is masked; what doesn't fit is said."""
+    batches = [*batches]
+    counts = masked_word_counts(batches, tokenizer.vocabulary_size)
+    pairs = sum(float(tf.reduce_sum(weights["nsp"])) for _, _, weights in batches)
+    if not counts.any() or not pairs:
+        raise ValueError(
+            f"The text {purpose} gives {int(counts.sum())} masked words and {pairs:.0f} pairs of sentences of which it "
+            "is known whether one follows the other. Add documents with several sentences, parted by blank lines."
+        )
+    if (unknown := counts[tokenizer.vocabulary["[UNK]"]] / counts.sum()) > 0.1:
+        warnings.warn(
+            f"{unknown:.0%} of the words {purpose} are [UNK]. Is the vocabulary of this language?", stacklevel=2
+        )
+    return counts
+
+
 def checkpoints(config, texts, tokenizer, train):
     """Config, the corpus's fingerprints, tokenizer, data -> the callback by which the same command goes on."""
-    free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
+    free = ("corpus", "valid", "hold_out", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
+    settings["hold_out"] = None if config.valid else config.hold_out
     settings["corpus"] = f"{len(texts)} files, SHA-256 {hashlib.sha256(' '.join(texts).encode()).hexdigest()}"
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
-    directory = config.output.with_name(config.output.name + "-checkpoints")
+    output = config.output.expanduser().resolve()
+    directory = output.with_name(output.name + "-checkpoints")
     return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)
 
 

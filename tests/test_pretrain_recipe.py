@@ -15,13 +15,14 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_bert
+from keras_bert.text import train_vocabulary, write_vocabulary
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes" / "pretrain.py"
 KEYS = {
     "train_loss", "valid_mlm_loss", "valid_mlm_accuracy", "valid_mlm_perplexity", "valid_nsp_loss",
-    "valid_nsp_accuracy", "unigram_accuracy", "train_examples_per_s", "real_tokens_per_s", "padding", "steps",
-    "seconds", "output",
+    "valid_nsp_accuracy", "unigram_accuracy", "documents_without_sentences", "train_examples_per_s",
+    "real_tokens_per_s", "padding", "steps", "seconds", "output",
 }  # fmt: skip
 
 
@@ -86,7 +87,9 @@ def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpu
     assert len(list((tmp_path / "logs").rglob("events.out.*"))) == 2  # of training and of evaluation
     model, tokenizer = keras_bert.load_pretrained(tmp_path / "bert", task="text_classifier", num_classes=2)
     assert tokenizer.strip_accents is False and model.output.shape == (None, 2)
-    again = config(pretrain, corpus, pretrained=str(tmp_path / "bert"), steps=4, learning_rate=1e-5)
+    again = config(
+        pretrain, corpus, pretrained=str(tmp_path / "bert"), vocabulary_size=4000, steps=4, learning_rate=1e-5
+    )
     assert pretrain.main(again)["valid_mlm_accuracy"] > 0.5
 
 
@@ -146,7 +149,9 @@ def test_python_documentation_is_a_corpus(pretrain, tmp_path):
         ({"vocabulary": "no-such-dir"}, "no-such-dir"),
         ({"hold_out": 100}, "documents are needed"),
         ({"fill": ["no gap"]}, "MASK"),
-        ({"corpus": [], "valid": ("a.txt",)}, "needs `corpus`"),
+        ({"corpus": []}, "`corpus` must have a file"),
+        ({"pretrained": "some", "size": "mini", "dropout": 0.0}, "leave out vocabulary_size, size, dropout"),
+        ({"epsilon": -1.0}, "epsilon"),
         ({"power": 0.0}, "power"),
     ],
 )
@@ -160,6 +165,30 @@ def test_a_training_that_diverges_keeps_the_checkpoint_before(pretrain, corpus, 
         pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", learning_rate=1e30, warmup=0.0))
     assert not (tmp_path / "bert").exists()
     assert not [*(tmp_path / "bert-checkpoints").glob("*")]
+
+
+def test_text_that_nothing_can_be_learned_from_is_refused(pretrain, corpus, tmp_path):
+    vocabulary = write_vocabulary(train_vocabulary(corpus, size=90), tmp_path / "vocab.txt")
+    for name, text in (("empty.txt", "\u200b\n\n\u200b\n"), ("short.txt", "Cat\n\n\u200b\n")):
+        (tmp_path / name).write_text(text)
+        given = {"vocabulary": str(vocabulary), "steps": 4}
+        with pytest.raises(ValueError, match=r"The text to evaluate on gives .* and 0 pairs"):
+            pretrain.main(config(pretrain, corpus, valid=(str(tmp_path / name),), **given))
+        with pytest.raises(ValueError, match=r"The text to train on gives .* and 0 pairs"):
+            pretrain.main(config(pretrain, tmp_path / name, valid=(str(corpus),), **given))
+
+
+def test_a_vocabulary_of_another_language_is_noticed(pretrain, corpus, tmp_path):
+    write_vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "der", "die"], tmp_path / "vocab.txt")
+    with pytest.warns(UserWarning, match="% of the words to train on are .UNK.. Is the vocabulary of this language"):
+        pretrain.main(config(pretrain, corpus, vocabulary=str(tmp_path / "vocab.txt"), steps=4))
+
+
+def test_what_was_held_out_is_not_trained_on_by_another_command(pretrain, corpus, tmp_path):
+    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, valid=(str(corpus),)))
+    (tmp_path / "bert").rename(tmp_path / "moved")
+    with pytest.raises(ValueError, match="hold_out"):
+        pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
 
 
 def test_pretrain_never_writes_over_something(pretrain, corpus):

@@ -108,7 +108,10 @@ def write(model, tokenizer, directory, labels=None):
         name if name.startswith(("cls.", "classifier.", "qa_outputs.")) else prefix + name: array
         for name, array in foreign_weights(model, foreign_names, orient).items()
     }
-    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    try:
+        save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    except safetensors.SafetensorError as error:
+        raise OSError(f"The weights can't be written to {directory}: {error}. Is the disk full?") from error
     config = config_to(model, task, labels)
     if tokenizer is not None:
         tokenizer.save(directory)

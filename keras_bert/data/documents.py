@@ -4,7 +4,9 @@ A corpus has a paragraph a line and a blank line between documents. Legend of th
 sentences.
 """
 
+import functools
 import glob
+import math
 import os
 import zlib
 
@@ -19,7 +21,7 @@ _BLOCK_BYTES = 1 << 17
 _FILES_AT_A_TIME = 16
 _BLOCKS_SHUFFLED = 64
 _LINES_AT_A_TIME = 256
-_CHECKED_CHARACTERS = 1 << 16
+_CHARACTERS_AT_A_TIME = 1 << 20
 # A document's number: that of its file times this, plus its place in the file.
 _FILE_STRIDE = 1 << 40
 
@@ -34,7 +36,7 @@ _ABBREVIATION = (
 
 
 def corpus_files(patterns):
-    """Finds the files of a corpus and looks into each, before anything takes time.
+    """Finds the files of a corpus and looks at the beginning of each; `check_texts` reads them to their end.
 
     Args:
         patterns: A path or a glob pattern (`**` goes into directories), or a list of them. Files are UTF-8, or such a
@@ -44,8 +46,7 @@ def corpus_files(patterns):
         A list of paths as str, sorted, each once.
 
     Raises:
-        ValueError: If a pattern finds no file, or a file can't be read, isn't UTF-8, or isn't the gzip file that its
-            name promises.
+        ValueError: If a pattern finds no file, or as `check_texts`, for the first megabyte of each file.
 
     Example:
     >>> import tempfile
@@ -70,8 +71,28 @@ def corpus_files(patterns):
             found.setdefault(os.path.abspath(name), name)
     files = sorted(found.values())
     for name in files:
-        _check_text(name)
+        _check_text(name, at_most=_CHARACTERS_AT_A_TIME)
     return files
+
+
+def check_texts(files):
+    """Reads files to their end, once in a process, so that none turns out to be broken hours later.
+
+    Args:
+        files: Paths, as `corpus_files` gives them.
+
+    Raises:
+        ValueError: If one can't be read, is cut off, isn't UTF-8, or isn't the gzip file that its name promises.
+    """
+    for name in files:
+        status = os.stat(name)
+        _check_once(os.path.abspath(name), status.st_size, status.st_mtime_ns)
+
+
+def files_of_share(files, shard):
+    """files, (index, count) -> those that hold this share: whole files if there are as many as shares, else all."""
+    index, count = shard
+    return files[index::count] if len(files) >= count else files
 
 
 def count_documents(files, at_most):
@@ -115,10 +136,8 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
         int64 [L].
     """
     index, count = shard
-    numbered = list(enumerate(files))
     by_file = len(files) >= count
-    if by_file:
-        numbered = numbered[index::count]
+    numbered = files_of_share([*enumerate(files)], shard)
     numbers, names = zip(*numbered, strict=True)
     seed = tf.random.fold_in(tf.cast([seed, 0], tf.int32), tf.cast(epoch, tf.int64))
     order = tf.random.experimental.stateless_shuffle(tf.range(len(names)), seed)
@@ -211,19 +230,26 @@ def _joined(blocks):
     return parts.scan(nothing, join).filter(lambda lines, numbers: tf.size(lines) > 0)
 
 
-def _check_text(name):
-    """path -> None; a `ValueError` unless it begins with UTF-8 text."""
+@functools.cache
+def _check_once(name, size, modified):
+    """path, bytes and time of the file -> None; checks all of it, unless it has done so."""
+    _check_text(name)
+
+
+def _check_text(name, at_most=math.inf):
+    """path, a number of characters -> None; a `ValueError` unless they, or all there are, are UTF-8 text."""
+    place = 0
     try:
         with open_text(name, errors="surrogateescape") as file:
-            head = file.read(_CHECKED_CHARACTERS)
-    except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
-        raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error
-    if head.startswith("\x1f\udc8b"):
-        raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
-    try:
-        head.encode()
+            while place < at_most and (part := file.read(_CHARACTERS_AT_A_TIME)):
+                if not place and part.startswith("\x1f\udc8b"):
+                    raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
+                part.encode()
+                place += len(part)
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"The corpus file {name!r} isn't UTF-8, at character {error.start}. Convert it, for example with: "
+            f"The corpus file {name!r} isn't UTF-8, at character {place + error.start}. Convert it, for example with: "
             "iconv -f LATIN1 -t UTF-8"
         ) from error
+    except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
+        raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error

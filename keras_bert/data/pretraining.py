@@ -4,6 +4,7 @@ Legend of the shapes: B batch, T tokens in a row, M masked positions, N pairs in
 """
 
 import collections
+import functools
 import math
 import threading
 
@@ -11,7 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert.checks import check_positive_integer
-from keras_bert.data.documents import corpus_files, count_documents, document_windows, sentences_of
+from keras_bert.data.documents import (
+    check_texts,
+    corpus_files,
+    count_documents,
+    document_windows,
+    files_of_share,
+    sentences_of,
+)
 from keras_bert.data.masking import Masking
 from keras_bert.data.rows import SHORTEST, SPECIAL_TOKENS, pair_rows
 from keras_bert.data.sentence_pairs import sentence_pairs
@@ -42,8 +50,9 @@ class PretrainingBatches:
             pairs and real tokens; it runs ahead of training by what is prefetched.
 
     Raises:
-        ValueError: If a file is missing or can't be read, there are fewer than two documents (a sentence "not next"
-            comes from another one), or an argument is out of its range.
+        ValueError: If a file is missing, can't be read to its end or isn't UTF-8, there are fewer than two documents (a
+            sentence "not next" comes from another one), or an argument is out of its range. From a dataset without end,
+            as TensorFlow's error: if no document has sentences.
 
     Reference: Devlin et al., 2018, section 3.1 and appendix A.1 and A.2.
 
@@ -86,6 +95,7 @@ class PretrainingBatches:
         if not 0 <= index < check_positive_integer("count", count):
             raise ValueError(f"`shard` must be (index, count) with 0 <= index < count. Received: shard={shard!r}.")
         self.files = corpus_files(files)
+        check_texts(files_of_share(self.files, shard))
         self.tokenizer, self.max_length, self.seed = tokenizer, max_length, seed
         self.hold_out, self.held_out, self.shard = hold_out, held_out, (index, count)
         self.pairs_in_row = _PAIRS_IN_ROW if packed else 1
@@ -107,10 +117,10 @@ class PretrainingBatches:
                 + (f", with every {self.hold_out}-th held out" if self.hold_out else "")
                 + f". Received: {found} in {len(self.files)} files. "
                 + (
-                    f"Choose a smaller `hold_out`, at most {max(found // 2, 2)}, or evaluate on other files; "
+                    f"Choose a smaller `hold_out`, at most {max(found // 2, 2)}, or evaluate on other files. "
                     * bool(self.hold_out)
                 )
-                + "put a blank line between documents, or add some."
+                + "Put a blank line between documents, or add some."
             )
         read = set()
         for _, documents in self._windows(0):
@@ -149,7 +159,8 @@ class PretrainingBatches:
             return numbered.map(lambda number, window: (epoch, number, *window))
 
         windows = tf.data.Dataset.range(first_epoch, tf.int64.max if epochs is None else epochs).flat_map(windows_of)
-        rows = windows.map(self._rows, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+        rows_of = functools.partial(self._rows, endless=epochs is None)
+        rows = windows.map(rows_of, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
         rows = rows.skip(rows_before).batch(self.batch_size, drop_remainder=epochs is None)
         batches = rows.enumerate(step).map(self._masked, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
@@ -187,8 +198,9 @@ class PretrainingBatches:
         """epoch -> a dataset of its windows: lines and their documents [L]."""
         return document_windows(self.files, self.seed, epoch, self.hold_out, self.held_out, self.shard)
 
-    def _rows(self, epoch, number, lines, documents):
-        """a window's epoch and number, its lines and their documents [L] -> rows of pairs: a dict of [R, ...]."""
+    def _rows(self, epoch, number, lines, documents, endless):
+        """a window's epoch and number, its lines and their documents [L], whether epochs follow without end -> rows of
+        pairs: a dict of [R, ...]."""
         seed = tf.random.fold_in(tf.random.fold_in([self.seed, 0], epoch), number)
         index = tf.unique(documents).idx  # numbers from 0, in order of the documents' first lines
         order = tf.argsort(index, stable=True)  # brings together the parts of a document that was cut
@@ -204,15 +216,19 @@ class PretrainingBatches:
         order = tf.random.experimental.stateless_shuffle(tf.range(num_rows), tf.random.fold_in(seed, 1))
         read = tf.size(tf.unique(documents).y), tf.size(tf.unique(index).y)
         noted = tf.numpy_function(
-            self._note, [epoch, number, num_rows, *read, tf.size(labels), _count(rows["padding_mask"])], tf.int32
+            self._note,
+            [epoch, number, num_rows, *read, tf.size(labels), _count(rows["padding_mask"]), endless],
+            tf.int32,
         )
         with tf.control_dependencies([noted]):
             return {name: tf.gather(value, order) for name, value in rows.items()}
 
-    def _note(self, epoch, window, num_rows, documents, with_sentences, pairs, tokens):
-        """Keeps the numbers of a window: integers -> 0."""
+    def _note(self, epoch, window, num_rows, documents, with_sentences, pairs, tokens, endless):
+        """Keeps the numbers of a window: integers, whether epochs follow without end -> 0."""
         if documents == 0:
             self._windows_in[int(epoch)] = int(window)
+            if endless and not any(self._rows_in.get((epoch, earlier), 1) for earlier in range(window)):
+                raise ValueError("No document of this corpus has sentences to pair. Is there text in it?")
             return np.int32(0)
         self._rows_in[int(epoch), int(window)] = int(num_rows)
         with self._counting:  # windows are made in parallel

@@ -5,6 +5,7 @@ import operator
 import pathlib
 import re
 import types
+import unicodedata
 
 import tensorflow as tf
 import tensorflow_text
@@ -105,7 +106,8 @@ class WordPieceTokenizer:
             path: A directory with vocab.txt or tokenizer.json, or such a file itself; ~ is the home directory.
             lowercase: Whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if
                 neither is there, True unless a token (special ones aside) has a capital letter.
-            strip_accents: Whether to drop accents; None: as these files say; if neither is there, as `lowercase`.
+            strip_accents: Whether to drop accents; None: as these files say; if neither is there, as `lowercase`, but
+                False if tokens have accents or are Korean syllables, which would fall into letters.
 
         Returns:
             A `WordPieceTokenizer`.
@@ -144,7 +146,11 @@ class WordPieceTokenizer:
             lowercase = settings.get("lowercase")
         if lowercase is None:
             lowercase = all(t.lower() == t for t in tokens if not (t.startswith("[") and t.endswith("]")))
-        return cls(tokens, lowercase, settings.get("strip_accents") if strip_accents is None else strip_accents)
+        if strip_accents is None:
+            strip_accents = settings.get("strip_accents")
+            if not settings and any(map(_has_accents, tokens)):
+                strip_accents = False
+        return cls(tokens, lowercase, strip_accents)
 
     def save(self, directory):
         """Saves in Hugging Face's layout: vocab.txt and tokenizer_config.json, which transformers' AutoTokenizer loads.
@@ -333,6 +339,12 @@ class WordPieceTokenizer:
     def __repr__(self):
         settings = f"lowercase={self.lowercase}, strip_accents={self.strip_accents}"
         return f"WordPieceTokenizer({len(self._tokens)} tokens, {settings})"
+
+
+def _has_accents(token):
+    """string -> whether dropping accents would change it: from text without accents, no such token is learned."""
+    decomposed = unicodedata.normalize("NFD", token)
+    return token != "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 
 
 def _spelled(tokens):

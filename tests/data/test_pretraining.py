@@ -1,6 +1,7 @@
 """From text files to batches of pretraining: what is in them, how full they are, that they can be taken up again."""
 
 import collections
+import gzip
 import itertools
 import json
 from pathlib import Path
@@ -205,6 +206,9 @@ def test_batches_are_those_of_the_seed_and_the_epoch(corpus, tokenizer, one_epoc
     assert same(two_epochs[: len(one_epoch) - 1], one_epoch[:-1])  # the last one may be short
     assert not same(read(make(corpus, tokenizer, seed=6).dataset().take(1)), one_epoch[:1])
 
+    first, second = (batch["mask_positions"] for batch in two_epochs[:2])
+    assert np.mean([np.isin(a, b) for a, b in zip(first, second, strict=True)]) < 0.5  # new masks in each batch
+
     def shown(batches):
         return {tuple(a) + (-1,) + tuple(b) for a, b, _ in pairs_of(batches, tokenizer)}
 
@@ -279,6 +283,31 @@ def test_documents_without_sentences_are_counted(tmp_path, tokenizer):
     pairs = pairs_of(read(batches.dataset(epochs=1)), tokenizer)
     assert len(pairs) == batches.counts["pairs"] >= 2
     assert (batches.counts["documents"], batches.counts["documents_without_sentences"]) == (3, 1)
+
+
+def test_a_corpus_without_words_ends_with_an_error(tmp_path, tokenizer):
+    path = tmp_path / "text.txt"
+    path.write_text("\u200b\n\n\u200b\n\n\u200b\n")
+    batches = PretrainingBatches(path, tokenizer, batch_size=2, max_length=13)
+    assert read(batches.dataset(epochs=1)) == []
+    with pytest.raises(tf.errors.OpError, match="No document of this corpus has sentences"):
+        read(batches.dataset().take(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("torn.gz", "can't be read: .*end-of-stream"), ("late.txt", "isn't UTF-8")]
+)
+def test_files_are_read_to_their_end_before_training(tmp_path, tokenizer, name, message):
+    path = tmp_path / name
+    text = b"".join(b"%d %d.\n\n" % (i, i * i) for i in range(100_000))
+    path.write_bytes(gzip.compress(text, mtime=0)[:-9] if name == "torn.gz" else text + b"caf\xe9\n")
+    with pytest.raises(ValueError, match=message):
+        PretrainingBatches(path, tokenizer, batch_size=2, max_length=13)
+    good = tmp_path / "good.txt"
+    good.write_bytes(text)  # of two files, each share has one
+    with pytest.raises(ValueError, match=message):
+        PretrainingBatches([good, path], tokenizer, 2, 13, shard=(1, 2))
+    PretrainingBatches([good, path], tokenizer, 2, 13, shard=(0, 2))
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,18 @@ def test_load_bad_settings(tmp_path, name, content, message):
         WordPieceTokenizer.load(tmp_path)
 
 
+def test_a_bare_vocabulary_with_accents_is_not_read_without_them(tmp_path):
+    small = [*SPECIAL, "the"]
+    for token, accents in (("한국", True), ("café", True), ("ᄒ", False)):
+        write_vocabulary([*small, token], tmp_path / "vocab.txt")
+        tokenizer = WordPieceTokenizer.load(tmp_path / "vocab.txt")
+        assert tokenizer.lowercase and tokenizer.strip_accents is (False if accents else None)
+        assert tokenizer.tokens(token) == [token]
+    (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": true, "strip_accents": null}')
+    write_vocabulary([*small, "café"], tmp_path / "vocab.txt")
+    assert WordPieceTokenizer.load(tmp_path).strip_accents is None  # as transformers
+
+
 def test_load_without_vocabulary(tmp_path):
     with pytest.raises(ValueError, match=r"neither vocab\.txt nor tokenizer\.json"):
         WordPieceTokenizer.load(tmp_path)
