@@ -491,6 +491,22 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_full_disk_is_said_and_nothing_is_left(tmp_path):
+    """A process of its own, whose files may have 10,000 bytes: as on a full disk, the system refuses more."""
+    code = (
+        "import resource, sys, keras_bert\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "model = keras_bert.backbone(keras_bert.BertConfig.named('tiny'))\n"
+        "try:\n"
+        "    keras_bert.save_pretrained(model, None, sys.argv[1])\n"
+        "except OSError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "bert"], capture_output=True, text=True)
+    assert "The weights can't be written" in done.stdout and "Is the disk full?" in done.stdout, done.stderr[-2000:]
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_save_arguments_that_do_not_fit(tmp_path):
     model, _ = load_pretrained(TINY / "text_classifier", "text_classifier")
     with pytest.raises(ValueError, match="`labels` must be 3 different names"):
