@@ -311,7 +311,7 @@ def test_schedule_falls_by_a_power_to_its_end():
         ((1.0, 10, 11), "warmup_steps"),
         ((1.0, 10, -1), "warmup_steps"),
         ((1.0, 10, 0.1), "steps, not a share"),
-        ((1.0, 10, 2, 0.0), "`power` must be a number greater than 0"),
+        ((1.0, 10, 2, 0.0), "`power` must be a finite number greater than 0"),
         ((1.0, 10, 2, "linear"), "power"),
         ((0.5, 10, 2, 1.0, 0.6), "between 0 and peak_learning_rate=0.5: a rate, not a share of the peak"),
         ((1.0, 10, 2, 1.0, -0.1), "end_learning_rate=-0.1"),
