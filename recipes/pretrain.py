@@ -275,9 +275,9 @@ def word_counts(batches, tokenizer, purpose):
 
 def checkpoints(config, texts, tokenizer, train):
     """Config, the corpus's fingerprints, tokenizer, data -> the callback by which the same command goes on."""
-    free = ("corpus", "valid", "hold_out", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
+    free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
-    settings["hold_out"] = None if config.valid else config.hold_out
+    settings["hold_out"] = None if config.valid else config.hold_out  # it is of no use beside `valid`
     settings["corpus"] = f"{len(texts)} files, SHA-256 {hashlib.sha256(' '.join(texts).encode()).hexdigest()}"
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
     output = config.output.expanduser().resolve()
