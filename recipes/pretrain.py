@@ -23,7 +23,6 @@ import os
 import pydoc_data.topics
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -159,9 +158,7 @@ def main(config):
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
     files = corpus_files(corpus)
-    texts, valid_texts = (
-        [fingerprint_of(name) for name in names] for names in (files, corpus_files(valid) if valid else [])
-    )
+    texts, valid_texts = ([fingerprint_of(name) for name in names] for names in (files, corpus_files(valid)))
     check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=valid_texts)
     with strategy.scope():
         model, tokenizer = build(config, files)
@@ -182,13 +179,13 @@ def main(config):
     if config.tensorboard is not None and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
 
-    held_out_counts = word_counts(held_out, tokenizer, "to evaluate on")
+    held_out_counts = masked_word_counts(held_out, tokenizer, "the text to evaluate on")
     # Keras's means of the losses count one batch too many where it meets the end unawares.
     held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
     # A million tokens, of all workers together.
     some = batches(files, 32, hold_out=hold_out, shard=share["shard"]).dataset(epochs=1)
     some = some.take(math.ceil(2**20 / (32 * config.max_length * workers)))
-    counts = sum_over_workers(strategy, word_counts(some, tokenizer, "to train on"))
+    counts = sum_over_workers(strategy, masked_word_counts(some, tokenizer, "the text to train on"))
     if config.unigram_bias and config.pretrained is None:
         unigram_bias(model, counts)
 
@@ -254,23 +251,6 @@ def build(config, files):
     if config.sinusoidal_positions:
         sinusoidal_positions(model)
     return model, tokenizer
-
-
-def word_counts(batches, tokenizer, purpose):
-    """PretrainingBatches' dataset, tokenizer, what for -> how often each token is masked; what doesn't fit is said."""
-    batches = [*batches]
-    counts = masked_word_counts(batches, tokenizer.vocabulary_size)
-    pairs = sum(float(tf.reduce_sum(weights["nsp"])) for _, _, weights in batches)
-    if not counts.any() or not pairs:
-        raise ValueError(
-            f"The text {purpose} gives {int(counts.sum())} masked words and {pairs:.0f} pairs of sentences of which it "
-            "is known whether one follows the other. Add documents with several sentences, parted by blank lines."
-        )
-    if (unknown := counts[tokenizer.vocabulary["[UNK]"]] / counts.sum()) > 0.1:
-        warnings.warn(
-            f"{unknown:.0%} of the words {purpose} are [UNK]. Is the vocabulary of this language?", stacklevel=2
-        )
-    return counts
 
 
 def checkpoints(config, texts, tokenizer, train):

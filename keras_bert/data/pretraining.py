@@ -7,6 +7,7 @@ import collections
 import functools
 import math
 import threading
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -257,24 +258,43 @@ class PretrainingBatches:
         return inputs, labels, {"mlm": weights, "nsp": tf.cast(known, tf.float32)}
 
 
-def masked_word_counts(batches, vocabulary_size):
+def masked_word_counts(batches, tokenizer, name="the batches"):
     """Counts the tokens that a model is to predict, for `initialization.unigram_bias` and for a baseline.
+
+    A warning says if more than a tenth of them are [UNK].
 
     Args:
         batches: Some batches of `PretrainingBatches.dataset`, a `tf.data.Dataset`.
-        vocabulary_size: Number of tokens V in the vocabulary.
+        tokenizer: Their `WordPieceTokenizer`, of V tokens.
+        name: What messages call them.
 
     Returns:
         How often each token is behind a mask, int64 [V].
 
+    Raises:
+        ValueError: If nothing can be learned from them: no word is masked, or of no pair is known whether it is one.
+
     Example:
-    >>> batches = [({}, {"mlm": np.array([[5, 6, 0], [6, 0, 0]])}, {"mlm": np.array([[1, 1, 0], [1, 0, 0]])})]
-    >>> masked_word_counts(batches, vocabulary_size=8).tolist()
-    [0, 0, 0, 0, 0, 1, 2, 0]
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"])
+    >>> labels, weights = {"mlm": np.array([[5, 6, 0]])}, {"mlm": np.array([[1, 1, 0]]), "nsp": np.array([[1]])}
+    >>> masked_word_counts([({}, labels, weights)], tokenizer).tolist()
+    [0, 0, 0, 0, 0, 1, 1]
     """
-    counts = np.zeros(vocabulary_size, "int64")
+    counts, pairs = np.zeros(tokenizer.vocabulary_size, "int64"), 0
     for _, labels, weights in batches:
         np.add.at(counts, np.asarray(labels["mlm"])[np.asarray(weights["mlm"]) > 0], 1)
+        pairs += int(np.sum(weights["nsp"]))
+    if not counts.any() or not pairs:
+        raise ValueError(
+            f"There must be masked words, and pairs of sentences of which it is known whether one follows the other. "
+            f"Received: {counts.sum()} and {pairs}, in {name}. Add documents with several sentences, parted by blank "
+            "lines."
+        )
+    unknown = counts[tokenizer.vocabulary["[UNK]"]] / counts.sum()
+    if unknown > 0.1:
+        warnings.warn(
+            f"{unknown:.0%} of the masked words in {name} are [UNK]. Is the vocabulary of this language?", stacklevel=2
+        )
     return counts
 
 

@@ -1,6 +1,7 @@
 """Files of questions on paragraphs, in the format of SQuAD and KorQuAD -> questions."""
 
 import json
+import numbers
 import random
 from pathlib import Path
 from typing import NamedTuple
@@ -234,8 +235,14 @@ def _is_question(question):
         isinstance(question, Question)
         and all(isinstance(text, str) for text in question[:3])
         and isinstance(question.answers, (tuple, list))
-        and all(isinstance(answer, (tuple, list)) and [*map(type, answer)] == [str, int] for answer in question.answers)
+        and all(map(_is_answer, question.answers))
     )
+
+
+def _is_answer(answer):
+    """anything -> whether it is a pair of a text and an integer."""
+    is_pair = isinstance(answer, (tuple, list)) and len(answer) == 2
+    return is_pair and isinstance(answer[0], str) and isinstance(answer[1], numbers.Integral)
 
 
 def _why_not(question):

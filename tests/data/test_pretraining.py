@@ -347,7 +347,7 @@ def test_a_million_tokens_of_wikipedia(standard):
     batches = PretrainingBatches(files, tokenizer, batch_size=32, max_length=128)
     cells = maskable = chosen = 0
     became, labels, pairs = np.zeros(3), [], []
-    counts = masked_word_counts(batches.dataset().take(256), tokenizer.vocabulary_size)
+    counts = masked_word_counts(batches.dataset().take(256), tokenizer)
     for batch in read(batches.dataset().take(256)):
         cells += batch["token_ids"].size
         row, place = np.nonzero(batch["mlm_weights"])
