@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_bert.checks import check_positive_integer
+from keras_bert.checks import check_positive_integer, some_of
 from keras_bert.data.packing import joined
 from keras_bert.data.squad import Questions
 from keras_bert.data.tasks import chunked, shuffled_batches
@@ -54,7 +54,8 @@ def answering_batches(
     """Turns questions on paragraphs into batches for a span predictor.
 
     Contexts that are too long for a row give several, overlapping windows. What is to be learned of a window is the
-    first and the last token that have a character of the answer, if it holds all of the answer, or else [CLS].
+    first and the last token that have a character of the answer, if it holds all of the answer, or else [CLS]. A warning
+    names the questions whose answer no window holds.
 
     Args:
         questions: A `Questions`, or a list of `Question`. Those that nothing can be learned from are left out, with a
@@ -85,13 +86,15 @@ def answering_batches(
     [[2, 5, 1, 3, 7, 6, 3]] [5]
     """
     stride, max_question_length = check_room(max_length, stride, max_question_length)
-    questions = _marked(questions, tokenizer, max_length, stride, max_question_length)
+    questions = _marked(questions, tokenizer)
     if questions.left_out:
         warnings.warn(questions.describe_left_out() + ". Training leaves them out.", stacklevel=2)
         questions = questions.for_training()
     question_lengths = _lengths([question.question for question in questions], tokenizer)
     if long := _describe_long(questions, question_lengths, max_question_length):
         warnings.warn(long, stacklevel=2)
+    if cut := _describe_cut(questions, tokenizer, max_length, stride, max_question_length):
+        warnings.warn(cut, stacklevel=2)
     room = max_length - _SPECIAL_TOKENS - np.minimum(question_lengths, max_question_length)
     begins, _ = window_spans(_lengths([question.context for question in questions], tokenizer), room, stride)
     count = int(tf.size(begins.values))
@@ -117,7 +120,8 @@ def evaluation_remarks(questions, tokenizer, max_length, stride=None, max_questi
 
     Returns:
         A list of strings, empty if nothing is amiss: which questions have an empty context, a misplaced answer or
-        another fault that training would leave them out for, and how many lose their end.
+        another fault that training would leave them out for, how many lose their end, and which have an answer that
+        no window holds all of.
 
     Raises:
         ValueError: If the lengths leave no room, as in `check_room`.
@@ -129,10 +133,12 @@ def evaluation_remarks(questions, tokenizer, max_length, stride=None, max_questi
     1 of 1 questions of dev can't be learned from: the context is empty (1: '1'). They are asked all the same.
     """
     stride, max_question_length = check_room(max_length, stride, max_question_length)
-    questions = _marked(questions, tokenizer, max_length, stride, max_question_length)
+    questions = _marked(questions, tokenizer)
     lengths = _lengths([question.question for question in questions], tokenizer)
     faults = questions.describe_left_out() and questions.describe_left_out() + ". They are asked all the same."
-    return [*filter(None, (faults, _describe_long(questions, lengths, max_question_length)))]
+    long = _describe_long(questions, lengths, max_question_length)
+    cut = _describe_cut(questions, tokenizer, max_length, stride, max_question_length)
+    return [*filter(None, (faults, long, cut))]
 
 
 def context_windows(questions, contexts, tokenizer, max_length, stride, max_question_length):
@@ -282,30 +288,36 @@ def check_room(max_length, stride=None, max_question_length=None):
     return stride, max_question_length
 
 
-def _marked(questions, tokenizer, max_length, stride, max_question_length):
-    """Questions or a list of Question, ... -> Questions that also know the answers that no window shows."""
+def _marked(questions, tokenizer):
+    """Questions or a list of Question, tokenizer -> Questions that also know the answers without a token."""
     questions = questions if isinstance(questions, Questions) else Questions(questions)
-    # Such answers would be learned as if there were none: a zero-width space, or more tokens than windows share.
+    # Such an answer, e.g. a zero-width space, would be learned as if there were none.
     lengths = _lengths([row.context[slice(*row.span)] if row.span else "" for row in questions], tokenizer)
-    reasons = {
-        row.id: "an answer has no token"
-        for row, length in zip(questions, lengths, strict=True)
-        if row.span and not length
-    }
+    found = zip(questions, lengths, strict=True)
+    return questions.with_reasons(
+        {row.id: "an answer has no token" for row, length in found if row.span and not length}
+    )
 
-    def is_shown(texts, contexts, span_starts, span_ends):
+
+def _describe_cut(questions, tokenizer, max_length, stride, max_question_length):
+    """Questions, ... -> which of them have an answer that no window holds all of; empty if none has."""
+
+    def is_whole(texts, contexts, span_starts, span_ends):
         """questions, contexts, answers' first characters and ends [B] -> whether a window holds all of it [B]."""
         windows = context_windows(texts, contexts, tokenizer, max_length, stride, max_question_length)
         starts, _ = answer_columns(windows, span_starts, span_ends)
         return tf.math.unsorted_segment_max(starts, windows.questions, tf.size(span_starts)) > 0
 
-    shown = np.concatenate([chunk.numpy() for chunk in _chunks(questions).map(is_shown)])
-    unseen = {
-        row.id: "no window holds all of an answer"
-        for row, is_in in zip(questions, shown, strict=True)
-        if row.span and not is_in
-    }
-    return questions.with_reasons(unseen | reasons)
+    whole = np.concatenate([chunk.numpy() for chunk in _chunks(questions).map(is_whole)])
+    left_out = {name for names in questions.left_out.values() for name in names}
+    answered = ((row, is_in) for row, is_in in zip(questions, whole, strict=True) if row.span)
+    cut = [repr(row.id) for row, is_in in answered if not is_in and row.id not in left_out]
+    if not cut:
+        return ""
+    return (
+        f"{len(cut)} questions of {questions.name} have an answer that no window of max_length={max_length} and "
+        f"stride={stride} holds all of: {some_of(cut)}. Their windows have no answer."
+    )
 
 
 def _chunks(questions):

@@ -244,11 +244,11 @@ def test_training_is_taken_up_with_the_same_batches(corpus, tokenizer, small_win
 
 def test_windows_that_are_ready_early_do_not_end_an_epoch(corpus, tokenizer):
     batches = make(corpus, tokenizer)
-    batches._note(0, 0, 6, 2, 2, 9, 99)
-    batches._note(1, 0, 6, 2, 2, 9, 99)
+    batches._note(0, 0, 6, 2, 2, 9, 99, True)
+    batches._note(1, 0, 6, 2, 2, 9, 99, True)
     assert batches.state(2) == {"epoch": 0, "window": 1, "rows_before_window": 6}
-    batches._note(0, 1, 3, 2, 2, 9, 99)
-    batches._note(0, 2, 0, 0, 0, 0, 0)
+    batches._note(0, 1, 3, 2, 2, 9, 99, True)
+    batches._note(0, 2, 0, 0, 0, 0, 0, True)
     assert batches.state(2) == {"epoch": 0, "window": 1, "rows_before_window": 6}
     assert batches.state(3) == {"epoch": 1, "window": 0, "rows_before_window": 9}
 
