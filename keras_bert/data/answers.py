@@ -54,8 +54,8 @@ def answering_batches(
     """Turns questions on paragraphs into batches for a span predictor.
 
     Contexts that are too long for a row give several, overlapping windows. What is to be learned of a window is the
-    first and the last token that have a character of the answer, if it holds all of the answer, or else [CLS]. A warning
-    names the questions whose answer no window holds.
+    first and the last token that have a character of the answer, if it holds all of the answer, or else [CLS]. A
+    warning names the questions whose answer no window holds.
 
     Args:
         questions: A `Questions`, or a list of `Question`. Those that nothing can be learned from are left out, with a
