@@ -20,7 +20,6 @@ import hashlib
 import json
 import math
 import os
-import pydoc_data.topics
 import sys
 import tempfile
 from pathlib import Path
@@ -34,7 +33,7 @@ import tensorflow as tf
 import keras_bert
 from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
-from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts
+from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts, write_python_documentation
 from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
 from keras_bert.files import check_writable, fingerprint_of
 from keras_bert.initialization import sinusoidal_positions, unigram_bias
@@ -172,7 +171,7 @@ def main(config):
     share = {"batch_size": config.batch_size // workers, "shard": (worker, workers)}
     train = batches(files, **share, whole_word=config.whole_word, hold_out=hold_out)
     held_out = batches(valid or files, config.batch_size, hold_out=hold_out, held_out=not valid)
-    held_out = held_out.dataset(epochs=1).take(config.evaluation_batches).cache()
+    held_out = held_out.first(config.evaluation_batches)
     callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput := Throughput(workers)]
     if config.output is not None:
         callbacks.append(resume := checkpoints(config, texts, tokenizer, train))
@@ -180,11 +179,8 @@ def main(config):
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
 
     held_out_counts = masked_word_counts(held_out, tokenizer, "the text to evaluate on")
-    # Keras's means of the losses count one batch too many where it meets the end unawares.
-    held_out = held_out.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in held_out)))
-    # A million tokens, of all workers together.
-    some = batches(files, 32, hold_out=hold_out, shard=share["shard"]).dataset(epochs=1)
-    some = some.take(math.ceil(2**20 / (32 * config.max_length * workers)))
+    million = math.ceil(2**20 / (32 * config.max_length * workers))  # tokens, of all workers, in batches of 32 rows
+    some = batches(files, 32, hold_out=hold_out, shard=share["shard"]).first(million)
     counts = sum_over_workers(strategy, masked_word_counts(some, tokenizer, "the text to train on"))
     if config.unigram_bias and config.pretrained is None:
         unigram_bias(model, counts)
@@ -263,19 +259,6 @@ def checkpoints(config, texts, tokenizer, train):
     output = config.output.expanduser().resolve()
     directory = output.with_name(output.name + "-checkpoints")
     return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)
-
-
-def write_python_documentation(directory):
-    """directory -> two files in it, to train on and to hold out: what Python's help() shows, a paragraph a line."""
-    documents = []
-    for _, text in sorted(pydoc_data.topics.topics.items()):
-        paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
-        documents.append("\n".join(filter(None, paragraphs)))
-    held_out = documents[::8]
-    parts = {"train.txt": [text for text in documents if text not in held_out], "valid.txt": held_out}
-    for name, texts in parts.items():
-        Path(directory, name).write_text("\n\n".join(texts) + "\n", encoding="utf-8")
-    return [Path(directory, name) for name in parts]
 
 
 if __name__ == "__main__":

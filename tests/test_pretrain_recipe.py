@@ -128,13 +128,6 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
     assert [name for name in ours if ours[name].tobytes() != theirs[name].tobytes()] == []
 
 
-def test_python_documentation_is_a_corpus(pretrain, tmp_path):
-    train, valid = pretrain.write_python_documentation(tmp_path)
-    texts = [path.read_text(encoding="utf-8").split("\n\n") for path in (train, valid)]
-    assert len(texts[0]) > 5 * len(texts[1]) > 20
-    assert not set(texts[0]) & set(texts[1])
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -2,7 +2,7 @@
 
 from keras_bert.data.answers import answering_batches
 from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, read_tagged
-from keras_bert.data.documents import corpus_files
+from keras_bert.data.documents import corpus_files, write_python_documentation
 from keras_bert.data.examples import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
 from keras_bert.data.pretraining import PretrainingBatches, masked_word_counts
@@ -33,4 +33,5 @@ __all__ = [
     "read_tagged",
     "regression_batches",
     "tagging_batches",
+    "write_python_documentation",
 ]

@@ -8,7 +8,9 @@ import functools
 import glob
 import math
 import os
+import pydoc_data.topics
 import zlib
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -33,6 +35,8 @@ _ABBREVIATION = (
     r"\b((?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Lt|Sgt|Capt|Gov|Sen|Rep|Rev|Hon|Inc|Ltd|Co|Corp|No|Nos|Vol|Fig|"
     r"vs|cf|al|ca|approx|e\.g|i\.e)\.)\s+"
 )
+# White space as Python's `str.strip` has it.
+_BLANK = r"[\s\v\x{1c}-\x{1f}\x{85}\p{Z}]*"
 
 
 def corpus_files(patterns):
@@ -50,7 +54,6 @@ def corpus_files(patterns):
 
     Example:
     >>> import tempfile
-    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp(), "corpus.txt")
     >>> _ = path.write_text("A sentence. Another one.\\n\\nA second document.\\n")
     >>> [Path(name).name for name in corpus_files(path.parent / "*.txt")]
@@ -170,6 +173,31 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
     return _joined(groups.unbatch())
 
 
+def write_python_documentation(directory):
+    """Writes a small corpus that every machine has: what Python's `help()` shows.
+
+    Args:
+        directory: Where to write it.
+
+    Returns:
+        Paths of two files: documents to train on, and every eighth one, held out.
+
+    Example:
+    >>> import tempfile
+    >>> [path.name for path in write_python_documentation(tempfile.mkdtemp())]
+    ['train.txt', 'valid.txt']
+    """
+    texts = []
+    for _, text in sorted(pydoc_data.topics.topics.items()):
+        paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+        texts.append("\n".join(filter(None, paragraphs)))
+    held_out = texts[::8]
+    parts = {"train.txt": [text for text in texts if text not in held_out], "valid.txt": held_out}
+    for name, part in parts.items():
+        Path(directory, name).write_text("\n\n".join(part) + "\n", encoding="utf-8")
+    return [Path(directory, name) for name in parts]
+
+
 def sentences_of(lines):
     """Splits paragraphs into sentences, in the graph; English, Korean and others with full stops.
 
@@ -197,7 +225,7 @@ def _blocks(path, file_number):
         """what is left of earlier parts, some lines -> what is left, a block or nothing."""
         carried, carried_numbers, count, after_blank = state
         lines, at_end = part
-        blank = tf.strings.regex_full_match(lines, r"[\s\p{Z}]*")
+        blank = tf.strings.regex_full_match(lines, _BLANK)
         begins = ~blank & tf.concat([[after_blank], blank[:-1]], axis=0)
         numbers = count + tf.cumsum(tf.cast(begins, tf.int64))
         lines = tf.concat([carried, lines[~blank]], axis=0)

@@ -166,6 +166,19 @@ class PretrainingBatches:
         batches = rows.enumerate(step).map(self._masked, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return batches.prefetch(tf.data.AUTOTUNE)
 
+    def first(self, count):
+        """Gives the first batches of one pass and keeps them in memory: what a model is evaluated on, time and again.
+
+        Args:
+            count: The most batches.
+
+        Returns:
+            A `tf.data.Dataset` as from `dataset`, of known cardinality.
+        """
+        batches = self.dataset(epochs=1).take(check_positive_integer("count", count)).cache()
+        # Keras's means of the losses count one batch too many where it meets the end unawares.
+        return batches.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in batches)))
+
     def state(self, step):
         """Tells where a batch begins, for `restore`.
 

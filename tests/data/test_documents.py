@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bert.data import corpus_files, documents
-from keras_bert.data.documents import count_documents, document_windows, sentences_of
+from keras_bert.data.documents import count_documents, document_windows, sentences_of, write_python_documentation
 
 
 @pytest.fixture
@@ -122,6 +122,7 @@ def test_documents_are_counted_up_to_a_number(corpus):
         b"\n\n\na b\nc\n\n\n\nd\n\n\n",
         b"a b\nc\n \t \nd\n",
         "a b\nc\n\u00a0\u3000\nd\n".encode(),
+        "a b\nc\n\x85 \x0b\x0c\x1c\x1d\x1e\x1f\u2028\u2029\nd\n".encode(),
         b"a b\r\nc\r\n\r\nd\r\n",
         b"a b\r\nc\r\n \r\nd",
     ],
@@ -249,6 +250,13 @@ def test_shares_of_what_is_held_out_are_all_of_it(corpus, small_windows):
 def test_sentences(text, expected):
     (sentences,) = sentences_of([text]).to_list()
     assert [sentence.decode().replace("\u00a0", " ") for sentence in sentences] == expected
+
+
+def test_python_documentation_is_a_corpus(tmp_path):
+    train, valid = write_python_documentation(tmp_path)
+    texts = [path.read_text(encoding="utf-8").split("\n\n") for path in (train, valid)]
+    assert len(texts[0]) > 5 * len(texts[1]) > 20
+    assert not set(texts[0]) & set(texts[1])
 
 
 def test_sentences_lose_no_character():

@@ -276,6 +276,18 @@ def test_what_is_held_out_is_in_no_other_batch(corpus, tokenizer):
     assert 7 <= len(shares[1]) <= 10
 
 
+def test_the_first_batches_are_kept(corpus, tokenizer, one_epoch):
+    whole, _ = one_epoch
+    batches = make(corpus, tokenizer)
+    first, all_of_them = batches.first(2), batches.first(1000)
+    counts = dict(batches.counts)
+    assert first.cardinality() == 2 and all_of_them.cardinality() == len(whole)
+    assert same(read(first), whole[:2]) and same(read(all_of_them), whole)
+    assert dict(batches.counts) == counts  # nothing was read again
+    with pytest.raises(ValueError, match="`count` must be an integer of at least 1"):
+        batches.first(0)
+
+
 def test_documents_without_sentences_are_counted(tmp_path, tokenizer):
     path = tmp_path / "text.txt"
     path.write_text("1 2. 3 4.\n\n\u200b\n\n5 6.\n7 8.\n")
