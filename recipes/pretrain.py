@@ -36,7 +36,7 @@ from keras_bert.checks import check_divides, check_positive_integer, check_posit
 from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts, write_python_documentation
 from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
 from keras_bert.files import check_writable, fingerprint_of
-from keras_bert.initialization import sinusoidal_positions, unigram_bias
+from keras_bert.initialization import neighbour_attention, unigram_bias
 from keras_bert.resume import Resume, calls_of_fit
 
 SENTENCES = (
@@ -60,7 +60,7 @@ class Config:
         size: The model: tiny, mini, small, medium, base or large.
         dropout: Dropped share of a new model's activations while training; 0 learns faster from little text.
         unigram_bias: Start a new model's output at the words' frequencies, which learns faster from any text.
-        sinusoidal_positions: Start a new model's positions as sines and cosines, which learns faster from little text.
+        neighbour_attention: Start a new model's attention at the neighbours of each word, which learns faster.
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
         max_length: Tokens in a row.
         whole_word: Mask whole words in training; evaluation masks tokens.
@@ -93,7 +93,7 @@ class Config:
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
     dropout: float = 0.1
     unigram_bias: bool = True
-    sinusoidal_positions: bool = False
+    neighbour_attention: bool = True
     pretrained: str | None = None
     max_length: int = 128
     whole_word: bool = False
@@ -129,7 +129,7 @@ class Config:
             raise ValueError("`corpus` must have a file. Received: none. Is the pattern, or its variable, empty?")
         if self.valid and not self.corpus:
             raise ValueError(f"`valid` needs `corpus`. Received: valid={self.valid} alone. Give both, or neither.")
-        of_new_models = ("vocabulary", "vocabulary_size", "lowercase", "size", "dropout", "sinusoidal_positions")
+        of_new_models = ("vocabulary", "vocabulary_size", "lowercase", "size", "dropout", "neighbour_attention")
         given = [name for name in of_new_models if getattr(self, name) != getattr(Config, name)]
         if self.pretrained is not None and given:
             raise ValueError(f"`pretrained` brings its own: leave out {', '.join(given)}, which are of a new model.")
@@ -244,8 +244,8 @@ def build(config, files):
     rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
     size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size, **rates)
     model = keras_bert.pretrainer(keras_bert.backbone(size))
-    if config.sinusoidal_positions:
-        sinusoidal_positions(model)
+    if config.neighbour_attention:
+        neighbour_attention(model, config.seed)
     return model, tokenizer
 
 

@@ -1,25 +1,102 @@
 """Weights to start from: by hand, and what they are for."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 import keras_bert
-from keras_bert.initialization import sinusoidal_positions, unigram_bias
+from keras_bert.initialization import neighbour_attention, unigram_bias
 from keras_bert.models import embedding_of
 
 
-def test_positions_are_waves(small_config):
-    model = keras_bert.backbone(small_config)
-    sinusoidal_positions(model, standard_deviation=0.05)
-    table = keras.ops.convert_to_numpy(embedding_of(model).position_embedding.embeddings)  # [32, 12]
-    assert table.std() == pytest.approx(0.05, rel=0.2)
-    half = np.sqrt(2) * 0.05
-    np.testing.assert_allclose(table[0], [0] * 6 + [half] * 6, atol=1e-7)
-    np.testing.assert_allclose(table[3, [0, 6]], [half * np.sin(3), half * np.cos(3)], atol=1e-7)
-    # One linear map leads each position to the next.
-    step, *_ = np.linalg.lstsq(table[:-1], table[1:])
-    np.testing.assert_allclose(table[:-1] @ step, table[1:], atol=1e-5)
+@pytest.fixture(scope="module")
+def six_heads():
+    """A backbone whose attention begins at the neighbours: heads of width 16."""
+    keras.utils.set_random_seed(0)
+    config = keras_bert.BertConfig(
+        vocabulary_size=29, num_layers=2, num_heads=6, hidden_dim=96, intermediate_dim=37, max_sequence_length=19
+    )
+    model = keras_bert.backbone(config)
+    neighbour_attention(model, seed=5)
+    return model
+
+
+def attention_of(model, token_ids, padding_mask):
+    """Attention weights of the first layer [B, H, T, T], computed by hand."""
+    layer = model.get_layer("encoder_0")
+    vectors = embedding_of(model)(token_ids, padding_mask=padding_mask, training=False)
+    query, key, _ = np.split(keras.ops.convert_to_numpy(layer.query_key_value(vectors)), 3, axis=-1)
+    query, key = (part.reshape(*token_ids.shape, 6, 16).transpose(0, 2, 1, 3) for part in (query, key))
+    scores = query @ key.transpose(0, 1, 3, 2) / np.sqrt(16)
+    scores = np.where((padding_mask[:, :, None] == padding_mask[:, None, :])[:, None], scores, -np.inf)
+    return keras.ops.convert_to_numpy(keras.ops.softmax(scores))
+
+
+def test_heads_begin_at_the_neighbours(six_heads):
+    """Whatever the tokens are; also within the sequences of a packed row."""
+    token_ids = np.random.default_rng(0).integers(0, 29, (3, 18))
+    padding_mask = np.array([[1] * 18, [1] * 7 + [2] * 11, [1] * 9 + [2] * 6 + [0] * 3])
+    found = attention_of(six_heads, token_ids, padding_mask).argmax(-1)  # [B, H, T]
+    places = np.arange(18)
+    for head, distance in enumerate((-1, 1, -1, 1, -2, 2)):
+        there = np.clip(places + distance, 0, 17)
+        inside = (padding_mask[:, there] == padding_mask) & (padding_mask > 0) & (there == places + distance)
+        assert inside.sum() > 35
+        np.testing.assert_array_equal(found[:, head][inside], np.broadcast_to(there, (3, 18))[inside])
+
+
+def test_heads_copy_different_dimensions_of_the_tokens_alone(six_heads):
+    layer = six_heads.get_layer("encoder_0")
+    kernel = keras.ops.convert_to_numpy(layer.query_key_value.kernel).reshape(96, 3, 6, 16)
+    values, outputs = kernel[:, 2], keras.ops.convert_to_numpy(layer.attention_output.kernel).reshape(6, 16, 96)
+    for head, other in ((0, 2), (1, 3)):  # two that look at the same neighbour
+        both = np.concatenate([values[:, head], values[:, other]], axis=1)
+        np.testing.assert_allclose(both.T @ both, np.eye(32), atol=1e-6)
+        both = np.concatenate([outputs[head], outputs[other]])
+        np.testing.assert_allclose(both @ both.T, np.eye(32), atol=1e-6)
+    assert not values[:16].any() and not outputs[..., :16].any() and not kernel[16:, :2].any()
+    embedding = embedding_of(six_heads)
+    for table in (embedding.token_embedding, embedding.segment_embedding):
+        values = keras.ops.convert_to_numpy(table.embeddings)
+        assert not values[:, :16].any() and values[:, 16:].all()
+    positions = keras.ops.convert_to_numpy(embedding.position_embedding.embeddings)
+    assert positions[:, :16].std() == pytest.approx(0.02, rel=0.1) and not positions[:, 16:].any()
+
+
+def test_neighbours_are_learned_from_few_steps():
+    """Each word tells the next: masked words are found after steps that leave a model begun at random at guesses."""
+    generator = np.random.default_rng(0)
+    token_ids = (generator.integers(0, 23, (64, 1)) + 7 * np.arange(17)) % 23 + 6
+    places = generator.permuted(np.tile(np.arange(1, 16), (64, 1)), axis=1)[:, :2]
+    rows = np.arange(64)[:, None]
+    labels = token_ids[rows, places]
+    masked = token_ids.copy()
+    masked[rows, places] = 4
+    inputs = {"token_ids": masked, "segment_ids": 0 * masked, "padding_mask": 0 * masked + 1, "mask_positions": places}
+    config = keras_bert.BertConfig(
+        vocabulary_size=29, num_layers=2, num_heads=4, hidden_dim=48, intermediate_dim=96, dropout=0.0,
+        attention_dropout=0.0, max_sequence_length=17,
+    )  # fmt: skip
+    accuracy = {}
+    for begun in (False, True):
+        keras.utils.set_random_seed(0)
+        model = keras_bert.masked_language_model(keras_bert.backbone(config))
+        if begun:
+            neighbour_attention(model)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras_bert.AdamW(3e-3), loss={"mlm": loss}, metrics={"mlm": ["accuracy"]})
+        history = model.fit(inputs, {"mlm": labels}, batch_size=16, epochs=12, verbose=0)
+        accuracy[begun] = history.history["accuracy"][-1]
+    assert accuracy[True] > 0.9 and accuracy[False] < 0.5
+
+
+def test_a_model_of_one_head_is_refused(small_config):
+    for heads in (1, 12):
+        model = keras_bert.backbone(dataclasses.replace(small_config, num_heads=heads))
+        with pytest.raises(ValueError, match=f"at least two heads.*Received: num_heads={heads} of hidden_dim=12"):
+            neighbour_attention(model)
 
 
 @pytest.mark.parametrize("builder", ["pretrainer", "masked_language_model"])
