@@ -144,6 +144,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
         ({"fill": ["no gap"]}, "MASK"),
         ({"corpus": []}, "`corpus` must have a file"),
         ({"pretrained": "some", "size": "mini", "dropout": 0.0}, "leave out vocabulary_size, size, dropout"),
+        ({"pretrained": "some", "neighbour_attention": False}, "leave out vocabulary_size, neighbour_attention"),
         ({"epsilon": -1.0}, "epsilon"),
         ({"power": 0.0}, "power"),
     ],

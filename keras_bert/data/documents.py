@@ -8,13 +8,12 @@ import functools
 import glob
 import math
 import os
-import pydoc_data.topics
 import zlib
 from pathlib import Path
 
 import tensorflow as tf
 
-from keras_bert.files import open_text
+from keras_bert.files import check_writable, open_text
 
 # Bytes of text in a window: with max_length, they bound the memory of a corpus of any size.
 _WINDOW_BYTES = 1 << 21
@@ -177,16 +176,24 @@ def write_python_documentation(directory):
     """Writes a small corpus that every machine has: what Python's `help()` shows.
 
     Args:
-        directory: Where to write it.
+        directory: Where to write it; empty, or not there yet.
 
     Returns:
-        Paths of two files: documents to train on, and every eighth one, held out.
+        Paths of two files, train.txt and valid.txt: documents to train on, and every eighth one, held out. Each version
+        of Python has its own.
+
+    Raises:
+        ValueError: If the directory holds something.
 
     Example:
     >>> import tempfile
     >>> [path.name for path in write_python_documentation(tempfile.mkdtemp())]
     ['train.txt', 'valid.txt']
     """
+    import pydoc_data.topics  # packaged Pythons may lack it
+
+    check_writable(directory)
+    Path(directory).mkdir(parents=True, exist_ok=True)
     texts = []
     for _, text in sorted(pydoc_data.topics.topics.items()):
         paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]

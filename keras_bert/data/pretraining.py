@@ -167,13 +167,16 @@ class PretrainingBatches:
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def first(self, count):
-        """Gives the first batches of one pass and keeps them in memory: what a model is evaluated on, time and again.
+        """Reads the first batches of one pass at once and keeps them in memory, for evaluation.
 
         Args:
-            count: The most batches.
+            count: How many batches; fewer if the pass has fewer.
 
         Returns:
             A `tf.data.Dataset` as from `dataset`, of known cardinality.
+
+        Raises:
+            ValueError: If `count` isn't an integer of at least 1.
         """
         batches = self.dataset(epochs=1).take(check_positive_integer("count", count)).cache()
         # Keras's means of the losses count one batch too many where it meets the end unawares.

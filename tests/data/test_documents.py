@@ -257,6 +257,8 @@ def test_python_documentation_is_a_corpus(tmp_path):
     texts = [path.read_text(encoding="utf-8").split("\n\n") for path in (train, valid)]
     assert len(texts[0]) > 5 * len(texts[1]) > 20
     assert not set(texts[0]) & set(texts[1])
+    with pytest.raises(ValueError, match=r"which holds train.txt, valid.txt"):
+        write_python_documentation(tmp_path)
 
 
 def test_sentences_lose_no_character():
