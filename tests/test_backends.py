@@ -80,6 +80,11 @@ padded = {**inputs, "padding_mask": inputs["padding_mask"] * np.array([[1], [0],
 (logits,) = train_save_and_load("jax_text_classifier", model, loss, padded, np.array([0, 1, 2])).values()
 assert logits.dtype == "float32" and np.isfinite(logits).all()
 
+# Attention begins at the same neighbours.
+model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=29))
+keras_bert.initialization.neighbour_attention(model)
+outputs["neighbours/kernel"] = np.array(model.get_layer("encoder_0").query_key_value.kernel)
+
 assert not [name for name in sys.modules if name.partition(".")[0] in ("tensorflow", "tensorflow_text")]
 np.savez(f"{folder}/outputs.npz", **outputs)
 print("done")
@@ -124,6 +129,9 @@ def test_jax_without_tensorflow(tmp_path):
     assert run.stdout.endswith("done\n")
     back = keras.models.load_model(tmp_path / "jax_pretrainer.keras")  # what JAX trained and saved
     expected |= flat("jax_pretrainer", back(data))
+    model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=29))
+    keras_bert.initialization.neighbour_attention(model)
+    expected["neighbours/kernel"] = keras.ops.convert_to_numpy(model.get_layer("encoder_0").query_key_value.kernel)
     got = np.load(tmp_path / "outputs.npz")
     assert set(got) == set(expected)
     for key, value in expected.items():
