@@ -1,20 +1,27 @@
 """Masked words filled in by a pretrained model: the quickest look at what it has learned."""
 
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size, task_of
 from keras_bert.checks import check_positive_integer
-from keras_bert.data.packing import check_max_length, model_inputs
+from keras_bert.data.packing import check_max_length, pack, pad
 from keras_bert.models import check_length_of, config_of
+
+# Letters and digits of one word; ideographs are words of their own.
+_LETTERS = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]*"
 
 
 def fill_masks(texts, model, tokenizer, count=5, max_length=None):
     """Gives the likeliest tokens for each [MASK].
 
     Args:
-        texts: N strings with [MASK] in them: a list, or one string.
+        texts: N strings with [MASK] in them: a list, or one string. Letters that follow a [MASK] without a space are
+            the rest of its word, as Korean particles are: in `[MASK]s` one is looked for that `##s` can follow.
+            (transformers' pipeline begins a new word there.)
         model: A model from `pretrainer` or `masked_language_model`.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         count: How many tokens for each [MASK].
@@ -49,7 +56,7 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
 
 def _fill(text, model, tokenizer, count, max_length):
     """text, model, tokenizer, pairs for each [MASK], most tokens -> for each [MASK] its pairs."""
-    inputs = model_inputs([text], tokenizer, max_length, keep_special_tokens=True)
+    inputs = pad(pack(tf.ragged.constant([_ids_of(text, tokenizer)], tf.int32), tokenizer, max_length), tokenizer)
     masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
     if len(masked) == 0:
         raise ValueError(f"Each text must have a [MASK] in its first {max_length - 2} tokens. Received: {text!r}.")
@@ -63,3 +70,29 @@ def _fill(text, model, tokenizer, count, max_length):
         [(tokenizer.id_to_token(int(i)), float(row[i])) for i in chosen]
         for row, chosen in zip(probabilities, best, strict=True)
     ]
+
+
+def _ids_of(text, tokenizer):
+    """text, tokenizer -> list of its ids, where the letters after a [MASK] are pieces of its word."""
+    before, *parts = text.split("[MASK]")
+    ids = tokenizer(before, keep_special_tokens=True).numpy().tolist()
+    for part in parts:
+        letters = re.match(_LETTERS, part).group()
+        after = tokenizer(part[len(letters) :], keep_special_tokens=True).numpy().tolist()
+        ids += [tokenizer.mask_id, *_rest_of_word(letters, tokenizer), *after]
+    return ids
+
+
+def _rest_of_word(letters, tokenizer):
+    """letters, tokenizer -> list of the ids of pieces that go on with a word: the longest first, as WordPiece does."""
+    tokens = tokenizer.tokens(letters)
+    word = "".join(token.removeprefix("##") for token in tokens)  # normalized
+    ids, begin = [], 0
+    while begin < len(word):
+        ends = (end for end in range(len(word), begin, -1) if "##" + word[begin:end] in tokenizer.vocabulary)
+        end = next(ends, None)
+        if end is None:  # no piece goes on so: it begins a word
+            return [tokenizer.vocabulary[token] for token in tokens]
+        ids.append(tokenizer.vocabulary["##" + word[begin:end]])
+        begin = end
+    return ids

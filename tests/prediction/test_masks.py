@@ -1,5 +1,7 @@
 """Masked words filled in: against the model's own logits, for each [MASK] of a text, on both models that can."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -38,6 +40,31 @@ def test_one_string_has_one_list(model, tokenizer):
     everything = keras_bert.fill_masks("[MASK]", model, tokenizer, count=1000)[0]
     assert len(everything) == tokenizer.vocabulary_size
     assert sum(share for _, share in everything) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("나는 [MASK]에 가서", "나 ##는 [MASK] ##에 가서"),
+        ("나는 [MASK] 에서", "나 ##는 [MASK] 에 ##서"),
+        ("[MASK]에서 [MASK]의", "[MASK] ##에 ##서 [MASK] 의"),  # no vocabulary entry goes on with 의
+        ("[MASK]S, [MASK].", "[MASK] ##s , [MASK] ."),
+        ("[MASK]書 나[MASK]", "[MASK] 書 나 [MASK]"),  # an ideograph is a word
+    ],
+)
+def test_letters_after_a_mask_are_the_rest_of_its_word(small_config, text, tokens):
+    """As if the whole word had been tokenized and its beginning masked."""
+    special, words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], ["나", "에", "의", "書", "가서", "s", ",", "."]
+    names = [*special, *words, "##는", "##에", "##서", "##s"]
+    tokenizer = keras_bert.WordPieceTokenizer(names, strip_accents=False)
+    model = keras_bert.masked_language_model(
+        keras_bert.backbone(dataclasses.replace(small_config, vocabulary_size=len(names)))
+    )
+    seen = []
+    model.predict_on_batch = lambda inputs: seen.append(inputs) or {"mlm": np.zeros((1, 2, len(names)))}
+    keras_bert.fill_masks(text, model, tokenizer)
+    (ids,) = seen[0]["token_ids"]
+    assert [tokenizer.id_to_token(int(i)) for i in ids] == ["[CLS]", *tokens.split(), "[SEP]"]
 
 
 @pytest.mark.parametrize("text", ["the book", "", "the book " * 9 + "[MASK]"])
