@@ -56,6 +56,8 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
 
 def _fill(text, model, tokenizer, count, max_length):
     """text, model, tokenizer, pairs for each [MASK], most tokens -> for each [MASK] its pairs."""
+    if not isinstance(text, str):
+        raise ValueError(f"Each text must be a string. Received: {text!r:.80}.")
     inputs = pad(pack(tf.ragged.constant([_ids_of(text, tokenizer)], tf.int32), tokenizer, max_length), tokenizer)
     masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
     if len(masked) == 0:
@@ -86,13 +88,16 @@ def _ids_of(text, tokenizer):
 def _rest_of_word(letters, tokenizer):
     """letters, tokenizer -> list of the ids of pieces that go on with a word: the longest first, as WordPiece does."""
     tokens = tokenizer.tokens(letters)
+    begun = [tokenizer.vocabulary[token] for token in tokens]
+    if "[UNK]" in tokens:
+        return begun
     word = "".join(token.removeprefix("##") for token in tokens)  # normalized
     ids, begin = [], 0
     while begin < len(word):
         ends = (end for end in range(len(word), begin, -1) if "##" + word[begin:end] in tokenizer.vocabulary)
         end = next(ends, None)
         if end is None:  # no piece goes on so: it begins a word
-            return [tokenizer.vocabulary[token] for token in tokens]
+            return begun
         ids.append(tokenizer.vocabulary["##" + word[begin:end]])
         begin = end
     return ids

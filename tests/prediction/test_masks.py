@@ -50,12 +50,13 @@ def test_one_string_has_one_list(model, tokenizer):
         ("[MASK]에서 [MASK]의", "[MASK] ##에 ##서 [MASK] 의"),  # no vocabulary entry goes on with 의
         ("[MASK]S, [MASK].", "[MASK] ##s , [MASK] ."),
         ("[MASK]書 나[MASK]", "[MASK] 書 나 [MASK]"),  # an ideograph is a word
+        ("[MASK]K [MASK]", "[MASK] [UNK] [MASK]"),
     ],
 )
 def test_letters_after_a_mask_are_the_rest_of_its_word(small_config, text, tokens):
     """As if the whole word had been tokenized and its beginning masked."""
     special, words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], ["나", "에", "의", "書", "가서", "s", ",", "."]
-    names = [*special, *words, "##는", "##에", "##서", "##s"]
+    names = [*special, *words, "##는", "##에", "##서", "##s", "##[", "##]", "##U", "##N", "##K"]
     tokenizer = keras_bert.WordPieceTokenizer(names, strip_accents=False)
     model = keras_bert.masked_language_model(
         keras_bert.backbone(dataclasses.replace(small_config, vocabulary_size=len(names)))
@@ -78,5 +79,7 @@ def test_other_models_are_refused(small_config, tokenizer):
     for other, name in ((backbone, "backbone"), (keras_bert.text_classifier(backbone, 2), "text_classifier")):
         with pytest.raises(ValueError, match=f"Received: {name}"):
             keras_bert.fill_masks("[MASK]", other, tokenizer)
+    with pytest.raises(ValueError, match="Each text must be a string"):
+        keras_bert.fill_masks([3], keras_bert.masked_language_model(backbone), tokenizer)
     with pytest.raises(ValueError, match="Received: str"):
         keras_bert.fill_masks("[MASK]", "model", tokenizer)
