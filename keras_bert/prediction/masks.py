@@ -32,8 +32,8 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
         it stands in the vocabulary, and its probability, the likeliest first.
 
     Raises:
-        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text has no [MASK]
-            within `max_length`.
+        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text isn't a string or
+            has no [MASK] within `max_length`.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "bank"])
