@@ -72,8 +72,8 @@ class BertConfig:
 
         Args:
             size: `"tiny"`, `"mini"`, `"small"`, `"medium"`, `"base"` or `"large"`.
-            **overrides: Fields that differ from that size, e.g. `vocabulary_size=8000`; the others stay as they are
-                named, `intermediate_dim` too.
+            **overrides: Fields that differ from that size, e.g. `vocabulary_size=8000`; the others, and those that are
+                None, stay as they are named, `intermediate_dim` too.
 
         Returns:
             A `BertConfig`.
@@ -94,7 +94,7 @@ class BertConfig:
             "num_heads": num_heads,
             "intermediate_dim": 4 * hidden_dim,
         }
-        return cls(**{**fields, **overrides})
+        return cls(**{**fields, **{field: value for field, value in overrides.items() if value is not None}})
 
 
 def _check_activation(name, value):

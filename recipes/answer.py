@@ -29,7 +29,7 @@ import keras
 import keras_bert
 from keras_bert.answer_metrics import best_null_threshold, score_answers
 from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import answering_batches, read_squad
 from keras_bert.data.answers import check_room, evaluation_remarks
 from keras_bert.distribution import check_same, is_chief
@@ -59,6 +59,7 @@ class Config:
         epochs: Passes over the training questions.
         batch_size: Rows, that is windows of paragraphs, in a batch.
         learning_rate: The highest rate, after the warm-up.
+        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
         stride: The tokens that two windows share. By default 128, or half of what a window holds if that is less.
         max_question_length: The most tokens of a question; what is longer loses its end. By default 64, or half of the
@@ -83,6 +84,7 @@ class Config:
     epochs: int = 12
     batch_size: int = 16
     learning_rate: float = 1e-3
+    dropout: float | None = None
     max_length: int = 384
     stride: int | None = None
     max_question_length: int | None = None
@@ -100,6 +102,8 @@ class Config:
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
         check_positive_number("learning_rate", self.learning_rate)
+        if self.dropout is not None:
+            check_rate("dropout", self.dropout)
 
 
 def main(config):
@@ -130,14 +134,19 @@ def main(config):
 
     with strategy.scope():
         if config.pretrained is not None:
-            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="span_predictor")
+            model, tokenizer = keras_bert.load_pretrained(
+                config.pretrained, task="span_predictor", backbone_dropout=config.dropout
+            )
         else:
             texts = {text for question in train for text in (question.question, question.context)}
             # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
             vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
             tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
             # Wide enough, for so narrow a model, that tokens of the question find those of the paragraph at once.
-            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
+            rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
+            size = keras_bert.BertConfig.named(
+                "tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1, **rates
+            )
             model = keras_bert.span_predictor(keras_bert.backbone(size))
     lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
     decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}

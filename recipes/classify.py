@@ -24,7 +24,7 @@ import keras
 
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_labels, classification_batches, read_labelled_texts
 from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
@@ -51,6 +51,7 @@ class Config:
         epochs: Passes over the training texts.
         batch_size: Texts in a batch.
         learning_rate: The highest rate, after the warm-up.
+        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a text; what is longer loses its end.
         stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
             averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them. Where
@@ -73,6 +74,7 @@ class Config:
     epochs: int = 8
     batch_size: int = 16
     learning_rate: float = 5e-4
+    dropout: float | None = None
     max_length: int = 128
     stride: int | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -86,6 +88,8 @@ class Config:
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
         check_positive_number("learning_rate", self.learning_rate)
+        if self.dropout is not None:
+            check_rate("dropout", self.dropout)
 
 
 def main(config):
@@ -116,11 +120,14 @@ def main(config):
 
     with strategy.scope():
         if config.pretrained is not None:
-            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="text_classifier", labels=labels)
+            model, tokenizer = keras_bert.load_pretrained(
+                config.pretrained, task="text_classifier", backbone_dropout=config.dropout, labels=labels
+            )
         else:
             vocabulary = keras_bert.train_vocabulary((text for text, _ in train), size=4000, strip_accents=False)
             tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+            rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, **rates)
             model = keras_bert.text_classifier(keras_bert.backbone(size), len(labels), labels=labels)
 
     predict = keras_bert.predictor(model, tokenizer, config.max_length, stride=config.stride)

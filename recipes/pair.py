@@ -26,7 +26,7 @@ import numpy as np
 
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_labels, check_scores, classification_batches, read_labelled_texts, regression_batches
 from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
@@ -54,6 +54,7 @@ class Config:
         epochs: Passes over the training pairs.
         batch_size: Pairs in a batch.
         learning_rate: The highest rate, after the warm-up.
+        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
         strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
@@ -74,6 +75,7 @@ class Config:
     epochs: int = 15
     batch_size: int = 16
     learning_rate: float = 5e-4
+    dropout: float | None = None
     max_length: int = 128
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
@@ -86,6 +88,8 @@ class Config:
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
         check_positive_number("learning_rate", self.learning_rate)
+        if self.dropout is not None:
+            check_rate("dropout", self.dropout)
         columns = (*self.text_columns, self.label_column)
         if len(set(columns)) < len(columns):
             raise ValueError(
@@ -128,13 +132,18 @@ def main(config):
     head = {"num_classes": len(labels), "labels": labels} if classifies else {}
     with strategy.scope():
         if config.pretrained is not None:
-            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task=task, **head)
+            model, tokenizer = keras_bert.load_pretrained(
+                config.pretrained, task=task, backbone_dropout=config.dropout, **head
+            )
         else:
             texts = (text for *pair, _ in train for text in pair)
             vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False)
             tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
             # Wide enough, for so narrow a model, that words of one text find those of the other from the start.
-            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1)
+            rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
+            size = keras_bert.BertConfig.named(
+                "tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1, **rates
+            )
             model = getattr(keras_bert, task)(keras_bert.backbone(size), **head)
 
     # Scores are clipped to their range in the SavedModel only: where many are beyond it, clipped ones rank nothing.

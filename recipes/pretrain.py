@@ -58,7 +58,8 @@ class Config:
         vocabulary_size: Tokens of a vocabulary that is trained.
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.
         size: The model: tiny, mini, small, medium, base or large.
-        dropout: Dropped share of a new model's activations while training; 0 learns faster from little text.
+        dropout: Dropped share of activations while training; 0 learns faster from little text. Without it: 0.1, or what
+            `pretrained` was trained with.
         unigram_bias: Start a new model's output at the words' frequencies, which learns faster from any text.
         neighbour_attention: Start a new model's attention at each word's neighbours; learns faster (tried to mini).
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
@@ -91,7 +92,7 @@ class Config:
     vocabulary_size: int = 4000
     lowercase: bool = True
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
-    dropout: float = 0.1
+    dropout: float | None = None
     unigram_bias: bool = True
     neighbour_attention: bool = True
     pretrained: str | None = None
@@ -120,7 +121,8 @@ class Config:
             if field.type is int and field.name != "seed":
                 check_positive_integer(field.name, getattr(self, field.name))
         check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
-        check_rate("dropout", self.dropout)
+        if self.dropout is not None:
+            check_rate("dropout", self.dropout)
         check_positive_number("learning_rate", self.learning_rate)
         check_positive_number("epsilon", self.epsilon)
         if not 0 <= self.warmup <= 1:
@@ -129,7 +131,7 @@ class Config:
             raise ValueError("`corpus` must have a file. Received: none. Is the pattern, or its variable, empty?")
         if self.valid and not self.corpus:
             raise ValueError(f"`valid` needs `corpus`. Received: valid={self.valid} alone. Give both, or neither.")
-        of_new_models = ("vocabulary", "vocabulary_size", "lowercase", "size", "dropout", "neighbour_attention")
+        of_new_models = ("vocabulary", "vocabulary_size", "lowercase", "size", "neighbour_attention")
         given = [name for name in of_new_models if getattr(self, name) != getattr(Config, name)]
         if self.pretrained is not None and given:
             raise ValueError(f"`pretrained` brings its own: leave out {', '.join(given)}, which are of a new model.")
@@ -233,7 +235,7 @@ def main(config):
 def build(config, files):
     """Config, the corpus's files -> the model and its tokenizer."""
     if config.pretrained is not None:
-        return keras_bert.load_pretrained(config.pretrained, task="pretrainer")
+        return keras_bert.load_pretrained(config.pretrained, task="pretrainer", backbone_dropout=config.dropout)
     if config.vocabulary == "train":
         vocabulary = keras_bert.train_vocabulary(
             files, config.vocabulary_size, lowercase=config.lowercase, strip_accents=False

@@ -25,7 +25,7 @@ import keras
 
 import keras_bert
 from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number
+from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_tags, read_tagged, tagging_batches
 from keras_bert.distribution import check_same, is_chief
 from keras_bert.files import check_outputs
@@ -56,6 +56,7 @@ class Config:
         epochs: Passes over the training sentences.
         batch_size: Sentences in a batch.
         learning_rate: The highest rate, after the warm-up.
+        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
@@ -77,6 +78,7 @@ class Config:
     epochs: int = 12
     batch_size: int = 16
     learning_rate: float = 1e-3
+    dropout: float | None = None
     max_length: int = 128
     stride: int | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -90,6 +92,8 @@ class Config:
         if self.limit is not None:
             check_positive_integer("limit", self.limit)
         check_positive_number("learning_rate", self.learning_rate)
+        if self.dropout is not None:
+            check_rate("dropout", self.dropout)
 
 
 def main(config):
@@ -120,14 +124,17 @@ def main(config):
 
     with strategy.scope():
         if config.pretrained is not None:
-            model, tokenizer = keras_bert.load_pretrained(config.pretrained, task="token_classifier", labels=tags)
+            model, tokenizer = keras_bert.load_pretrained(
+                config.pretrained, task="token_classifier", backbone_dropout=config.dropout, labels=tags
+            )
         else:
             # An entity may end at any character: tokens of a single one, if characters have tags.
             frequency = {"min_frequency": 10**9} if characters else {}
             texts = (sentence.text for sentence in train)
             vocabulary = keras_bert.train_vocabulary(texts, size=4000, strip_accents=False, **frequency)
             tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+            rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
+            size = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, **rates)
             model = keras_bert.token_classifier(keras_bert.backbone(size), len(tags), labels=tags)
 
     length = {"max_length": config.max_length, "stride": config.stride}

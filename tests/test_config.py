@@ -54,6 +54,10 @@ def test_named_takes_overrides():
     assert config.hidden_dim == 256
 
 
+def test_an_override_of_none_leaves_the_field_as_it_is():
+    assert BertConfig.named("mini", dropout=None, hidden_dim=None) == BertConfig.named("mini")
+
+
 def test_frozen_and_hashable():
     config = BertConfig.named("tiny")
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -42,7 +42,7 @@ def test_pair_learns_from_its_samples(pair, language):
 
 
 def test_pairs_are_classified_and_served(pair, config, tmp_path):
-    metrics = pair.main(dataclasses.replace(config, output=tmp_path / "model", export=tmp_path / "served"))
+    metrics = pair.main(dataclasses.replace(config, dropout=0.0, output=tmp_path / "model", export=tmp_path / "served"))
     scores = {f"{part}_{key}" for part in ("valid", "test") for key in ("accuracy", "f1", "matthews")}
     assert set(metrics) == {"train_loss", *scores, *THROUGHPUT}
     assert metrics["test_accuracy"] == metrics["valid_f1"] == metrics["test_matthews"] == 1.0
@@ -51,6 +51,7 @@ def test_pairs_are_classified_and_served(pair, config, tmp_path):
     assert answer["label"].numpy().tolist() == [b"yes", b"no"]
     model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
     assert keras_bert.labels_of(model) == ("no", "yes")
+    assert keras_bert.models.config_of(model).attention_dropout == 0.0
 
 
 def test_pairs_are_scored_in_the_labels_range(pair, config, tmp_path):

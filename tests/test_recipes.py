@@ -82,8 +82,12 @@ def test_what_classify_writes_is_used_again(classify, reviews):
     assert keras_bert.labels_of(model) == ("0", "1")
     assert tokenizer.strip_accents is False
     options = {"pretrained": str(reviews / "model"), "limit": 8, "test": reviews / "test.tsv", "learning_rate": 1e-5}
-    again = classify.main(config(classify, reviews, **options))
+    again = classify.main(config(classify, reviews, dropout=0.0, output=reviews / "again", **options))
     assert (again["steps"], again["test_accuracy"]) == (1, 1.0)
+    rates = [
+        json.loads((reviews / name / "config.json").read_text())["hidden_dropout_prob"] for name in ("model", "again")
+    ]
+    assert rates == [0.1, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,7 @@ def test_what_classify_writes_is_used_again(classify, reviews):
         ({"limit": 0}, "limit"),
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": -1.0}, "learning_rate"),
+        ({"dropout": 1.0}, "dropout"),
         ({"output": Path("a"), "export": Path("a")}, "outside of"),
         ({"output": Path("a/b"), "export": Path("a")}, "outside of"),
         ({"output": Path("a"), "export": Path("a/b")}, "outside of"),
@@ -189,7 +194,8 @@ def test_what_answer_writes_is_used_again(answer, riddles):
     answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", ""]))
     assert answered["answer"].numpy().tolist() == [b"w", b""]
     assert (answered["start"].numpy().tolist(), answered["end"].numpy().tolist()) == ([11, -1], [12, -1])
-    again = answer.main(answering(answer, riddles, pretrained=str(riddles / "output"), limit=8, learning_rate=1e-6))
+    options = {"pretrained": str(riddles / "output"), "limit": 8, "learning_rate": 1e-6, "dropout": 0.0}
+    again = answer.main(answering(answer, riddles, **options))
     assert (again["steps"], again["valid_exact_match"]) == (1, 100.0)
 
 

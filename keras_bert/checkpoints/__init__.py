@@ -1,11 +1,13 @@
 """Pretrained weights in and out: Hugging Face's layout, Google's original release and KerasHub's presets."""
 
+import dataclasses
 import importlib
 import os
 import re
 from pathlib import Path
 
 from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size, read_json
+from keras_bert.checks import check_rate
 from keras_bert.files import written_beside
 from keras_bert.models import config_of
 
@@ -50,7 +52,7 @@ _HUB_FILES = [
 ]
 
 
-def load_pretrained(source, task="backbone", **head_arguments):
+def load_pretrained(source, task="backbone", backbone_dropout=None, **head_arguments):
     """Loads a pretrained BERT, with the head of a task on it, and its tokenizer.
 
     What the checkpoint lacks of the head starts random, and what it holds beyond the model is left; a warning names
@@ -64,6 +66,8 @@ def load_pretrained(source, task="backbone", **head_arguments):
         task: The builder of the model, one of `keras_bert.models`: `"backbone"`, `"pretrainer"`,
             `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"token_classifier"` or
             `"span_predictor"`.
+        backbone_dropout: Dropped share of the backbone's activations and attention weights while training; None: as the
+            checkpoint's configuration says, which is what it was pretrained with.
         **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
             and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
             head starts random.
@@ -75,8 +79,8 @@ def load_pretrained(source, task="backbone", **head_arguments):
 
     Raises:
         ValueError: If there is no such directory or it is in none of these layouts, the hub can't be reached, the
-            configuration isn't BERT's, a weight of the encoder is missing or of another shape, the vocabulary is of
-            another size than the token embedding, or a head's argument doesn't fit.
+            configuration isn't BERT's, `backbone_dropout` isn't in [0, 1), a weight of the encoder is missing or of
+            another shape, the vocabulary is of another size than the token embedding, or a head's argument doesn't fit.
 
     Example:
     >>> import tempfile, warnings
@@ -92,8 +96,14 @@ def load_pretrained(source, task="backbone", **head_arguments):
     """
     if task not in tuple(HEADS):
         raise ValueError(f"`task` must be one of {', '.join(HEADS)}. Received: task={task!r}.")
+    if backbone_dropout is not None:
+        check_rate("backbone_dropout", backbone_dropout)
     checkpoint = _open(source)
     check_vocabulary_size(checkpoint.tokenizer, checkpoint.config, checkpoint.origin)
+    if backbone_dropout is not None:
+        rates = {"dropout": backbone_dropout, "attention_dropout": backbone_dropout}
+        config = dataclasses.replace(checkpoint.config, **rates)
+        checkpoint = dataclasses.replace(checkpoint, config=config)
     return build(checkpoint, task, head_arguments), checkpoint.tokenizer
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -237,6 +238,22 @@ def test_labels_and_dropout_come_from_the_checkpoint():
     assert models.config_of(model).dropout == 0.2
     assert models.config_of(model).attention_dropout == 0.05
     assert models.labels_of(load_pretrained(TINY / "token_classifier", "token_classifier")[0]) is None
+
+
+@pytest.mark.parametrize(("task", "of_head"), [("text_classifier", 0.25), ("text_regressor", 0.0)])
+def test_backbone_dropout_replaces_the_checkpoints(task, of_head):
+    """A stored head keeps its own rate; a new one takes the backbone's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model, _ = load_pretrained(TINY / "text_classifier", task, backbone_dropout=0.0)
+    config = models.config_of(model)
+    assert (config.dropout, config.attention_dropout) == (0.0, 0.0)
+    assert model.layers[-1].dropout == of_head
+
+
+def test_backbone_dropout_out_of_range():
+    with pytest.raises(ValueError, match=r"`backbone_dropout` .* Received: backbone_dropout=1\.0"):
+        load_pretrained(TINY / "backbone", backbone_dropout=1.0)
 
 
 def test_own_labels(tmp_path):
