@@ -59,9 +59,25 @@ def check_outputs(**directories):
     Example:
     >>> check_outputs(output=tempfile.mkdtemp(), export=None)
     """
+    for directory in filter(None, directories.values()):
+        check_writable(directory)
+    check_apart(**directories)
+
+
+def check_apart(**directories):
+    """Checks that none of several directories is, or is in, another.
+
+    Args:
+        **directories: The directories, by name; None: there is none.
+
+    Raises:
+        ValueError: If one is, or is in, another.
+
+    Example:
+    >>> check_apart(output="bert", tensorboard="logs")
+    """
     resolved = {name: _resolved(directory) for name, directory in directories.items() if directory is not None}
     for name, directory in resolved.items():
-        check_writable(directory)
         for other, place in resolved.items():
             if other != name and directory.is_relative_to(place):
                 raise ValueError(
@@ -135,10 +151,10 @@ def write_text(text, path):
         raise
 
 
-def open_text(path, errors="strict"):
-    """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: (path, str) -> file."""
+def open_text(path, errors="strict", newline=None):
+    """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: path, as `open` has them -> file."""
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
-    return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors)
+    return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors, newline=newline)
 
 
 def digest_of(path):

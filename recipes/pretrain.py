@@ -35,7 +35,7 @@ from keras_bert.callbacks import Throughput
 from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts, write_python_documentation
 from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
-from keras_bert.files import check_writable, fingerprint_of
+from keras_bert.files import check_apart, check_writable, fingerprint_of
 from keras_bert.initialization import neighbour_attention, unigram_bias
 from keras_bert.resume import Resume, calls_of_fit
 
@@ -52,7 +52,8 @@ class Config:
 
     Args:
         corpus: Text files: paths, or patterns in quotes. Without them: the documentation that comes with Python.
-        valid: Text files to evaluate on. Without them, every `hold_out`-th document of the corpus.
+        valid: Text files to evaluate on; they are left out of `corpus`. Without them, every `hold_out`-th document of
+            it.
         hold_out: See `valid`.
         vocabulary: A vocab.txt or a directory with one; "train" to train one from the corpus, anew at each start.
         vocabulary_size: Tokens of a vocabulary that is trained.
@@ -145,6 +146,7 @@ def main(config):
     # What can be wrong is looked at before anything takes time.
     if config.output is not None:
         check_writable(config.output)
+        check_apart(output=config.output, tensorboard=config.tensorboard)
     strategy = keras_bert.distribution.strategy(config.strategy)
     worker, workers = worker_of(strategy)
     check_divides("number of workers", workers, "batch_size", config.batch_size)
@@ -158,9 +160,12 @@ def main(config):
         directory = tempfile.TemporaryDirectory()  # there as long as this function runs
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
-    files = corpus_files(corpus)
-    texts, valid_texts = ([fingerprint_of(name) for name in names] for names in (files, corpus_files(valid)))
-    check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=valid_texts)
+    valid_texts = {fingerprint_of(name) for name in corpus_files(valid)}
+    texts = {name: text for name in corpus_files(corpus) if (text := fingerprint_of(name)) not in valid_texts}
+    if not texts:
+        raise ValueError(f"`corpus` must have files that aren't in `valid`. Received: {corpus} and {valid}.")
+    files, texts = [*texts], [*texts.values()]
+    check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=sorted(valid_texts))
     with strategy.scope():
         model, tokenizer = build(config, files)
     check_same(strategy, vocabulary=tokenizer.vocabulary)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_bert.files import check_writable, fingerprint_of, written_beside
+from keras_bert.files import check_apart, check_writable, fingerprint_of, written_beside
 
 OWN = [("answer.txt", "notes.txt")]
 
@@ -87,3 +87,10 @@ def test_a_fingerprint_tells_files_apart(tmp_path, size, places):
     path.write_bytes(b"")
     seen.add(fingerprint_of(path))
     assert len(seen) == len(places) + 3
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "c/../a/b")])
+def test_directories_in_each_other_are_refused(tmp_path, first, second):
+    with pytest.raises(ValueError, match=r"must be outside of each other. Received: .*a"):
+        check_apart(output=tmp_path / first, tensorboard=tmp_path / second)
+    check_apart(output=tmp_path / first, tensorboard=None, logs=tmp_path / f"{first}-logs")

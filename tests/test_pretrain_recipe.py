@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,6 +154,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
         ({"pretrained": "some", "neighbour_attention": False}, "leave out vocabulary_size, neighbour_attention"),
         ({"epsilon": -1.0}, "epsilon"),
         ({"power": 0.0}, "power"),
+        ({"output": Path("bert"), "tensorboard": Path("bert/logs")}, "outside of each other"),
     ],
 )
 def test_pretrain_refuses_options(pretrain, corpus, fields, message):
@@ -187,10 +189,32 @@ def test_a_vocabulary_of_another_language_is_noticed(pretrain, corpus, tmp_path)
 
 
 def test_what_was_held_out_is_not_trained_on_by_another_command(pretrain, corpus, tmp_path):
-    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, valid=(str(corpus),)))
+    valid = tmp_path / "valid.txt"
+    valid.write_text(corpus.read_text()[:-1])
+    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, valid=(str(valid),)))
     (tmp_path / "bert").rename(tmp_path / "moved")
     with pytest.raises(ValueError, match="hold_out"):
         pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
+
+
+def test_files_to_evaluate_on_are_left_out_of_the_corpus(pretrain, corpus, tmp_path, monkeypatch):
+    shutil.copy(corpus, tmp_path / "copy.txt")
+    (tmp_path / "train.txt").write_text(corpus.read_text()[:-1])
+    read = []
+
+    class Noted(pretrain.PretrainingBatches):
+        """Batches whose files are noted."""
+
+        def __init__(self, files, *args, **options):
+            super().__init__(files, *args, **options)
+            read.append(self.files)
+
+    monkeypatch.setattr(pretrain, "PretrainingBatches", Noted)
+    valid = str(tmp_path / "copy.txt")
+    pretrain.main(config(pretrain, tmp_path / "*.txt", steps=4, valid=(valid,)))
+    assert [files for files in read if files != [valid]] == [[str(tmp_path / "train.txt")]] * 2  # to train, to count
+    with pytest.raises(ValueError, match="must have files that aren't in `valid`"):
+        pretrain.main(config(pretrain, corpus, valid=(str(corpus),)))
 
 
 def test_pretrain_never_writes_over_something(pretrain, corpus):

@@ -8,6 +8,7 @@ import functools
 import glob
 import math
 import os
+import re
 import zlib
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _LINES_AT_A_TIME = 256
 _CHARACTERS_AT_A_TIME = 1 << 20
 # A document's number: that of its file times this, plus its place in the file.
 _FILE_STRIDE = 1 << 40
+# The most that one worker's whole files may have, beside another's; beyond it, all workers share each file.
+_MOST_UNEVEN = 2
 
 # What ends a sentence: a full stop or the like, closing quotes or brackets, white space, and then no small letter; or
 # a full-width one. What only looks like it: an initial or an abbreviation, whose space becomes one that doesn't break.
@@ -46,7 +49,7 @@ def corpus_files(patterns):
             file compressed by gzip if the name ends in .gz.
 
     Returns:
-        A list of paths as str, sorted, each once.
+        A list of paths as str, sorted; each file once, also where links lead to it.
 
     Raises:
         ValueError: If a pattern finds no file, or as `check_texts`, for the first megabyte of each file.
@@ -59,7 +62,7 @@ def corpus_files(patterns):
     ['corpus.txt']
     """
     patterns = [patterns] if isinstance(patterns, (str, os.PathLike)) else list(patterns)
-    found = {}  # absolute path -> the path as it was given
+    found = {}  # path without links -> the path as it was given
     for pattern in patterns:
         pattern = os.path.expanduser(pattern)
         names = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
@@ -69,8 +72,8 @@ def corpus_files(patterns):
                 f"There is no file {pattern!r}. Give the path of a text file, or a pattern such as 'texts/*.txt'; put "
                 "a pattern in quotes, so that the shell leaves it alone."
             )
-        for name in names:
-            found.setdefault(os.path.abspath(name), name)
+        for name in sorted(names):
+            found.setdefault(os.path.realpath(name), name)
     files = sorted(found.values())
     for name in files:
         _check_text(name, at_most=_CHARACTERS_AT_A_TIME)
@@ -84,17 +87,34 @@ def check_texts(files):
         files: Paths, as `corpus_files` gives them.
 
     Raises:
-        ValueError: If one can't be read, is cut off, isn't UTF-8, or isn't the gzip file that its name promises.
+        ValueError: If one can't be read, is cut off, isn't UTF-8, ends its lines in the old Mac's way, or isn't the
+            gzip file that its name promises, or one that TensorFlow reads to its end.
     """
     for name in files:
         status = os.stat(name)
         _check_once(os.path.abspath(name), status.st_size, status.st_mtime_ns)
 
 
+@tf.autograph.experimental.do_not_convert
 def files_of_share(files, shard):
-    """files, (index, count) -> those that hold this share: whole files if there are as many as shares, else all."""
+    """Finds the files that hold a share: whole files, if none of the shares is twice as large as another, else all.
+
+    Args:
+        files: Paths, as `corpus_files` gives them.
+        shard: A pair (index, count), as in `document_windows`.
+
+    Returns:
+        A pair: a list of pairs, each file's number in `files` and its path; and whether they hold nothing else.
+    """
     index, count = shard
-    return files[index::count] if len(files) >= count else files
+    sizes = [os.path.getsize(name) for name in files]
+    shares, filled = [[] for _ in range(count)], [0] * count
+    for number in sorted(range(len(files)), key=lambda number: -sizes[number]):  # the largest first
+        lightest = filled.index(min(filled))
+        shares[lightest].append(number)
+        filled[lightest] += sizes[number]
+    whole = max(filled) <= _MOST_UNEVEN * min(filled)
+    return [(number, files[number]) for number in (sorted(shares[index]) if whole else range(len(files)))], whole
 
 
 def count_documents(files, at_most):
@@ -130,16 +150,14 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
         epoch: Integer, also as a tensor: each epoch has an order of its own.
         hold_out: An integer k: every k-th document is left out; None: none.
         held_out: If True, the documents that `hold_out` leaves out are read instead of the others.
-        shard: A pair (index, count): of `count` equal shares of the corpus, the one to read. Whole files if there are
-            as many, else blocks of documents.
+        shard: A pair (index, count): of `count` shares of the corpus, the one to read. Whole files if none of the
+            shares is then twice as large as another, else blocks of documents, for which all files are run over.
 
     Returns:
         A `tf.data.Dataset` of pairs: lines, string [L], none of them blank; and the number of each one's document,
         int64 [L].
     """
-    index, count = shard
-    by_file = len(files) >= count
-    numbered = files_of_share([*enumerate(files)], shard)
+    numbered, by_file = files_of_share(files, shard)
     numbers, names = zip(*numbered, strict=True)
     seed = tf.random.fold_in(tf.cast([seed, 0], tf.int32), tf.cast(epoch, tf.int64))
     order = tf.random.experimental.stateless_shuffle(tf.range(len(names)), seed)
@@ -148,6 +166,7 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
         _blocks, cycle_length=_FILES_AT_A_TIME, block_length=1
     )
     if not by_file:
+        index, count = shard
         blocks = blocks.shard(count, index)
     if hold_out is not None:
 
@@ -268,19 +287,29 @@ def _joined(blocks):
 @functools.cache
 def _check_once(name, size, modified):
     """path, bytes and time of the file -> None; checks all of it, unless it has done so."""
-    _check_text(name)
+    num_lines = _check_text(name)
+    if name.endswith(".gz"):
+        _check_gzip(name, num_lines)
 
 
 def _check_text(name, at_most=math.inf):
-    """path, a number of characters -> None; a `ValueError` unless they, or all there are, are UTF-8 text."""
-    place = 0
+    """path, a number of characters -> how many lines they have; a `ValueError` unless they, or all there are, are UTF-8
+    text."""
+    place, num_lines, end = 0, 0, "\n"
     try:
-        with open_text(name, errors="surrogateescape") as file:
+        with open_text(name, errors="surrogateescape", newline="") as file:
             while place < at_most and (part := file.read(_CHARACTERS_AT_A_TIME)):
+                part += file.read(1) * part.endswith("\r")
                 if not place and part.startswith("\x1f\udc8b"):
                     raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
                 part.encode()
-                place += len(part)
+                if "\r" in part and (found := re.search("\r(?!\n)", part)):
+                    raise ValueError(
+                        f"The corpus file {name!r} has a carriage return that ends no line, at character "
+                        f"{place + found.start()}: its lines would run together. Make line ends of them: "
+                        "sed 's/\\r$//' FILE | tr '\\r' '\\n'"
+                    )
+                place, num_lines, end = place + len(part), num_lines + part.count("\n"), part[-1]
     except UnicodeEncodeError as error:
         raise ValueError(
             f"The corpus file {name!r} isn't UTF-8, at character {place + error.start}. Convert it, for example with: "
@@ -288,3 +317,19 @@ def _check_text(name, at_most=math.inf):
         ) from error
     except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
         raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error
+    return num_lines + (end != "\n")
+
+
+def _check_gzip(name, expected):
+    """path of a gzip file, number of its lines -> None; a `ValueError` if TensorFlow, unlike Python, reads others."""
+    lines = tf.data.TextLineDataset(name, compression_type="GZIP").batch(_LINES_AT_A_TIME)
+    try:
+        found = int(lines.reduce(0, lambda count, part: count + tf.size(part)))
+    except tf.errors.DataLossError:
+        found = "an error"
+    if found != expected:
+        raise ValueError(
+            f"The corpus file {name!r} has an empty part in it, or zeros at its end, as files put together of "
+            f"several can: TensorFlow would find {found}, not {expected} lines. Write it anew: "
+            "zcat FILE | gzip > NEW.gz"
+        )

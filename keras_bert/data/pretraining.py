@@ -23,7 +23,7 @@ from keras_bert.data.documents import (
 )
 from keras_bert.data.masking import Masking
 from keras_bert.data.rows import SHORTEST, SPECIAL_TOKENS, pair_rows
-from keras_bert.data.sentence_pairs import sentence_pairs
+from keras_bert.data.sentence_pairs import begin_of_part, sentence_pairs
 
 _PAIRS_IN_ROW = 8
 
@@ -43,7 +43,7 @@ class PretrainingBatches:
             row has one pair.
         hold_out: An integer k: every k-th document is left out of these batches; None: none.
         held_out: If True, the batches are of the documents that `hold_out` leaves out, and of no others.
-        shard: A pair (index, count): of `count` equal shares of the corpus, the one to read.
+        shard: A pair (index, count): of `count` shares of the corpus, about equal, the one to read.
 
     Attributes:
         files: The corpus's files.
@@ -96,7 +96,7 @@ class PretrainingBatches:
         if not 0 <= index < check_positive_integer("count", count):
             raise ValueError(f"`shard` must be (index, count) with 0 <= index < count. Received: shard={shard!r}.")
         self.files = corpus_files(files)
-        check_texts(files_of_share(self.files, shard))
+        check_texts([name for _, name in files_of_share(self.files, shard)[0]])
         self.tokenizer, self.max_length, self.seed = tokenizer, max_length, seed
         self.hold_out, self.held_out, self.shard = hold_out, held_out, (index, count)
         self.pairs_in_row = _PAIRS_IN_ROW if packed else 1
@@ -118,8 +118,8 @@ class PretrainingBatches:
                 + (f", with every {self.hold_out}-th held out" if self.hold_out else "")
                 + f". Received: {found} in {len(self.files)} files. "
                 + (
-                    f"Choose a smaller `hold_out`, at most {max(found // 2, 2)}, or evaluate on other files. "
-                    * bool(self.hold_out)
+                    f"Choose a smaller `hold_out`, at most {found // 2}, or evaluate on other files. "
+                    * bool(self.hold_out and found >= 4)
                 )
                 + "Put a blank line between documents, or add some."
             )
@@ -131,7 +131,8 @@ class PretrainingBatches:
         raise ValueError(
             "At least 2 documents must be among those that `hold_out`, `held_out` and `shard` choose. Received: "
             f"hold_out={self.hold_out}, held_out={self.held_out}, shard={self.shard}, which choose {len(read)}. Choose "
-            "a smaller `hold_out`, or fewer shards than there are files."
+            + "a smaller `hold_out`, or " * bool(self.hold_out)
+            + "fewer shards."
         )
 
     def dataset(self, step=0, epochs=None):
@@ -218,7 +219,7 @@ class PretrainingBatches:
     def _rows(self, epoch, number, lines, documents, endless):
         """a window's epoch and number, its lines and their documents [L], whether epochs follow without end -> rows of
         pairs: a dict of [R, ...]."""
-        seed = tf.random.fold_in(tf.random.fold_in([self.seed, 0], epoch), number)
+        seed = tf.random.fold_in(tf.random.fold_in([self.seed, 2 * self.shard[0]], epoch), number)
         index = tf.unique(documents).idx  # numbers from 0, in order of the documents' first lines
         order = tf.argsort(index, stable=True)  # brings together the parts of a document that was cut
         index = tf.gather(index, order)
@@ -260,7 +261,7 @@ class PretrainingBatches:
 
     def _masked(self, number, rows):
         """number of a batch, rows [B, ...] -> inputs, labels and weights."""
-        seed = tf.random.fold_in([self.seed, 1], number)
+        seed = tf.random.fold_in([self.seed, 2 * self.shard[0] + 1], number)
         masked, positions, words, weights = self._mask(rows["token_ids"], rows["padding_mask"], seed)
         known = rows["nsp_labels"] >= 0
         inputs = {
@@ -325,8 +326,8 @@ def _pieces(documents, lengths, budget):
     pieces = (lengths + limit - 1) // limit
     piece = tf.range(tf.reduce_sum(pieces)) - tf.repeat(tf.cumsum(pieces, exclusive=True), pieces)
     length, pieces_of_it = tf.repeat(lengths, pieces), tf.repeat(pieces, pieces)
-    ends = (piece + 1) * length // pieces_of_it
-    return tf.repeat(documents, pieces), ends - piece * length // pieces_of_it
+    begins, ends = (begin_of_part(length, pieces_of_it, number) for number in (piece, piece + 1))
+    return tf.repeat(documents, pieces), ends - begins
 
 
 def _count(mask):

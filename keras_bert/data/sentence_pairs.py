@@ -112,7 +112,13 @@ def _strands(document_begin, sizes, limit):
     piece = tf.range(tf.size(document)) - tf.repeat(tf.cumsum(pieces, exclusive=True), pieces)
     size, pieces = tf.gather(sizes, document), tf.gather(pieces, document)
     begin = tf.gather(document_begin, document)
-    return document, begin + piece * size // pieces, begin + (piece + 1) * size // pieces
+    return document, begin + begin_of_part(size, pieces, piece), begin + begin_of_part(size, pieces, piece + 1)
+
+
+def begin_of_part(size, count, number):
+    """sizes, of which each is cut in `count` equal parts, a part's number -> where it begins, int32."""
+    product = tf.cast(number, tf.int64) * tf.cast(size, tf.int64)  # int32 would be too small for it
+    return tf.cast(product // tf.cast(count, tf.int64), tf.int32)
 
 
 def _truncated(pairs, budget, seed):

@@ -32,8 +32,8 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
         it stands in the vocabulary, and its probability, the likeliest first.
 
     Raises:
-        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text isn't a string or
-            has no [MASK] within `max_length`.
+        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text isn't a string,
+            has no [MASK] or one that is beyond `max_length`.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "bank"])
@@ -58,10 +58,14 @@ def _fill(text, model, tokenizer, count, max_length):
     """text, model, tokenizer, pairs for each [MASK], most tokens -> for each [MASK] its pairs."""
     if not isinstance(text, str):
         raise ValueError(f"Each text must be a string. Received: {text!r:.80}.")
-    inputs = pad(pack(tf.ragged.constant([_ids_of(text, tokenizer)], tf.int32), tokenizer, max_length), tokenizer)
+    ids = _ids_of(text, tokenizer)
+    inputs = pad(pack(tf.ragged.constant([ids], tf.int32), tokenizer, max_length), tokenizer)
     masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
-    if len(masked) == 0:
-        raise ValueError(f"Each text must have a [MASK] in its first {max_length - 2} tokens. Received: {text!r}.")
+    if not 0 < ids.count(tokenizer.mask_id) == len(masked):
+        raise ValueError(
+            f"Each text must have a [MASK], and each [MASK] must be among its first {max_length - 2} tokens. Received: "
+            f"{text!r}, with {ids.count(tokenizer.mask_id)}, of which {len(masked)} are there. Give a shorter text."
+        )
     inputs["mask_positions"] = tf.cast(masked[None], tf.int32)
     if task_of(model) == "pretrainer":
         inputs["cls_positions"] = tf.zeros([1, 1], tf.int32)

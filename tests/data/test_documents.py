@@ -11,7 +11,14 @@ import pytest
 import tensorflow as tf
 
 from keras_bert.data import corpus_files, documents
-from keras_bert.data.documents import count_documents, document_windows, sentences_of, write_python_documentation
+from keras_bert.data.documents import (
+    check_texts,
+    count_documents,
+    document_windows,
+    files_of_share,
+    sentences_of,
+    write_python_documentation,
+)
 
 
 @pytest.fixture
@@ -75,10 +82,11 @@ def test_files_are_found_sorted_and_once(tmp_path, monkeypatch):
     assert len(corpus_files(["a.txt", "./a.txt", tmp_path / "a.txt"])) == 1
 
 
-def test_a_link_is_a_file_of_its_own(tmp_path):
-    (tmp_path / "a.txt").write_text("A line.\n")
-    os.symlink(tmp_path / "a.txt", tmp_path / "b.txt")
-    assert len(corpus_files(tmp_path / "*.txt")) == 2
+def test_a_link_is_the_file_that_it_leads_to(tmp_path):
+    """Else what is held out of the one would be trained on in the other."""
+    (tmp_path / "b.txt").write_text("A line.\n")
+    os.symlink(tmp_path / "b.txt", tmp_path / "a.txt")
+    assert corpus_files([tmp_path / "*.txt", tmp_path / "b.txt"]) == [str(tmp_path / "a.txt")]
 
 
 @pytest.mark.parametrize("pattern", ["nothing.txt", "*.text", "", "~/nothing.txt"])
@@ -98,6 +106,8 @@ def test_a_pattern_without_a_file_is_refused(tmp_path, monkeypatch, pattern):
         ("text.txt", "un café\n".encode("latin-1"), "isn't UTF-8, at character 6. Convert it"),
         ("text.gz", gzip.compress("un café\n".encode("latin-1"), mtime=0), "isn't UTF-8, at character 6"),
         ("text.txt", "A line.\n".encode("utf-16"), "isn't UTF-8, at character 0"),
+        ("text.txt", b"A line.\r\nAnother.\rA third.\r\n", "carriage return that ends no line, at character 17"),
+        ("text.txt", b"x" * (2**20 - 1) + b"\r", "carriage return that ends no line, at character 1048575"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused_by_name(tmp_path, name, content, message):
@@ -106,6 +116,25 @@ def test_a_file_that_is_something_else_is_refused_by_name(tmp_path, name, conten
     with pytest.raises(ValueError, match=message) as caught:
         corpus_files(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("between", [gzip.compress(b"", mtime=0), bytes(512)])
+def test_a_gzip_file_of_which_tensorflow_reads_a_part_is_refused(tmp_path, between):
+    parts = [gzip.compress(b"A line.\n\nAnother.\n", mtime=0), gzip.compress(b"Lost.\n\nNot UTF-8? It is.", mtime=0)]
+    path = tmp_path / "text.gz"
+    path.write_bytes(between.join(parts))
+    with pytest.raises(ValueError, match=r"text\.gz' has an empty part.*would find (3|an error), not 6 lines"):
+        check_texts([path])
+    path.write_bytes(b"".join(parts))
+    check_texts([path])
+    assert len(documents_of(read([str(path)]))) == 3
+
+
+@pytest.mark.parametrize("text", [b"x" * (2**20 - 1) + b"\r\nAnother.\n", b""])
+def test_what_looks_like_it_is_not_refused(tmp_path, text):
+    path = tmp_path / "text.txt"
+    path.write_bytes(text)
+    check_texts([path])
 
 
 def test_documents_are_counted_up_to_a_number(corpus):
@@ -220,6 +249,20 @@ def test_shares_are_everything(corpus, small_windows, num_files, count, epoch):
     shares = [documents_of(read(files[:num_files], epoch=epoch, shard=(i, count))) for i in range(count)]
     assert sorted(itertools.chain(*shares)) == sorted(expected)
     assert all(shares)
+
+
+def test_small_files_are_not_a_share_beside_a_large_one(tmp_path, small_windows):
+    """Each would be read again and again, while another worker reads the large one once."""
+    sizes = {"a.txt": 90, "b.txt": 3, "c.txt": 3, "d.txt": 4}
+    for name, size in sizes.items():
+        (tmp_path / name).write_text("\n\n".join(f"Document {i} of {name}." for i in range(size)))
+    files = corpus_files(tmp_path / "*.txt")
+    shares = [documents_of(read(files, shard=(i, 2))) for i in range(2)]
+    assert sum(map(len, shares)) == 100 and min(map(len, shares)) > 30
+    assert files_of_share(files, (1, 2)) == ([*enumerate(files)], False)
+    assert files_of_share(files[1:], (0, 2)) == ([(2, files[3])], True)  # the largest
+    assert files_of_share(files[1:], (1, 2)) == ([(0, files[1]), (1, files[2])], True)
+    assert files_of_share(files[1:], (0, 4)) == ([*enumerate(files[1:])], False)
 
 
 def test_shares_of_what_is_held_out_are_all_of_it(corpus, small_windows):

@@ -253,6 +253,13 @@ def test_windows_that_are_ready_early_do_not_end_an_epoch(corpus, tokenizer):
     assert batches.state(3) == {"epoch": 1, "window": 0, "rows_before_window": 9}
 
 
+def test_shards_mask_other_cells(corpus, tokenizer):
+    masks = [
+        next(iter(make(corpus, tokenizer, shard=(index, 2)).dataset()))[0]["mask_positions"].numpy() for index in (0, 1)
+    ]
+    assert np.mean(masks[0] == masks[1]) < 0.5
+
+
 def test_shards_share_the_documents(corpus, tokenizer):
     shares = []
     for index in range(2):
@@ -315,8 +322,8 @@ def test_files_are_read_to_their_end_before_training(tmp_path, tokenizer, name, 
     path.write_bytes(gzip.compress(text, mtime=0)[:-9] if name == "torn.gz" else text + b"caf\xe9\n")
     with pytest.raises(ValueError, match=message):
         PretrainingBatches(path, tokenizer, batch_size=2, max_length=13)
-    good = tmp_path / "good.txt"
-    good.write_bytes(text)  # of two files, each share has one
+    good = tmp_path / f"good{path.suffix}"  # of two files of about one size, each share has one, the first the larger
+    good.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text + b"1 1.\n\n")
     with pytest.raises(ValueError, match=message):
         PretrainingBatches([good, path], tokenizer, 2, 13, shard=(1, 2))
     PretrainingBatches([good, path], tokenizer, 2, 13, shard=(0, 2))
@@ -335,6 +342,8 @@ def test_files_are_read_to_their_end_before_training(tmp_path, tokenizer, name, 
         ("1.\n\n2.\n", {"shard": (2, 2)}, r"Received: shard=\(2, 2\)"),
         ("1.\n\n2.\n", {"shard": (-1, 2)}, r"Received: shard=\(-1, 2\)"),
         # A share without documents would be read for ever.
+        ("1.\n\n2.\n\n3.\n", {"hold_out": 2}, "held out. Received: 3 in 1 files. Put a blank"),  # 1 isn't possible
+        ("1.\n\n2.\n\n3.\n\n4.\n", {"hold_out": 9}, "Choose a smaller `hold_out`, at most 2, or"),
         ("1.\n\n2.\n", {"shard": (1, 2)}, "that `hold_out`, `held_out` and `shard` choose.*which choose 0"),
     ],
 )

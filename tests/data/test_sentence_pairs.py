@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bert.data.sentence_pairs import sentence_pairs
+from keras_bert.data.sentence_pairs import begin_of_part, sentence_pairs
 
 _PAIRS = tf.function(sentence_pairs, reduce_retracing=True)  # one trace for all of the tests
 
@@ -195,3 +195,11 @@ def test_pairs_stand_in_random_order():
     spans, _ = pairs_of(random_sizes(311, 5, 9), 61)
     order = spans[:, 0]
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.2
+
+
+def test_parts_are_equal_also_of_what_is_long():
+    """The product of a place and a length would be beyond int32."""
+    size, count = 1_000_003, 15_000
+    begins = begin_of_part(tf.fill([count + 1], size), tf.fill([count + 1], count), tf.range(count + 1)).numpy()
+    assert (begins[0], begins[-1]) == (0, size)
+    assert set(np.diff(begins)) == {66, 67}
