@@ -144,6 +144,8 @@ class Throughput(keras.callbacks.Callback):
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best validation metric, and ends training with them.
 
+    Of epochs that are equal in it, as small validation files often have, the one with the lowest `val_loss` is best.
+
     Args:
         monitor: The key in Keras's logs, e.g. `"val_accuracy"`.
         tokenizer: The `WordPieceTokenizer` to save beside the model; needed with `directory` only.
@@ -183,7 +185,7 @@ class KeepBest(keras.callbacks.Callback):
             raise ValueError(
                 f"`monitor` must be one of the logged metrics: {', '.join(logs or {})}. Received: {self.monitor!r}."
             )
-        if not self._is_better(logs[self.monitor]):
+        if not self._is_better(logs):
             return
         saved_before = self._weights is not None
         self.logs = dict(logs)
@@ -191,11 +193,14 @@ class KeepBest(keras.callbacks.Callback):
         if self.directory is not None and is_chief(getattr(self.model, "distribute_strategy", None)):
             save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)
 
-    def _is_better(self, value):
-        """An epoch's metric -> whether it beats the best so far; anything beats nothing and NaN, NaN beats nothing."""
+    def _is_better(self, logs):
+        """An epoch's logs -> whether it beats the best so far; anything beats nothing and NaN, NaN beats nothing."""
+        value = logs[self.monitor]
         if not self.logs or math.isnan(self.logs[self.monitor]):
             return not self.logs or not math.isnan(value)
         best = self.logs[self.monitor]
+        if value == best:
+            return logs.get("val_loss", math.inf) < self.logs.get("val_loss", math.inf)
         return value > best if self.mode == "max" else value < best
 
     def on_train_end(self, logs=None):

@@ -51,8 +51,8 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
         `WordVectors`, or one.
 
     Raises:
-        ValueError: If `pooling` is another word, the model is no backbone, the tokenizer has another vocabulary size,
-            or `max_length` doesn't fit.
+        ValueError: If `pooling` is another word, a text isn't a string, the model is no backbone, the tokenizer has
+            another vocabulary size, or `max_length` doesn't fit.
 
     Example:
     >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "##side", "bank", "."]
@@ -76,6 +76,9 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
     check_max_length(max_length)
     one = isinstance(texts, (str, bytes))
     texts = [texts] if one else list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, (str, bytes)):
+            raise ValueError(f"Each text must be a string. Received: {text!r:.80}, text {i} from 0.")
 
     vectors = [None] * len(texts)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)

@@ -142,6 +142,9 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
 
         # An embedding's gradient comes as one slice a look-up. Keras would square the slices of a row, not their sum.
         grads = self.sum_over_replicas([tf.convert_to_tensor(gradient) for gradient in grads])
+        # Keras can't clip gradients of several types together, and in bfloat16 heads still have float32.
+        dtype = keras.backend.result_type(*{gradient.dtype.name for gradient in grads})
+        grads = [tf.cast(gradient, dtype) for gradient in grads]
         if not self._can_fuse():
             return super()._backend_apply_gradients(grads, trainable_variables)
 
@@ -149,7 +152,6 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             # Not add_n, whose order of the sum, and so its last bit, depends on which tensor is ready first.
             return tf.sqrt(2.0 * tf.reduce_sum(tf.stack([tf.nn.l2_loss(tensor) for tensor in tensors])))
 
-        grads = [tf.cast(gradient, "float32") for gradient in grads]
         scale = self.global_clipnorm / tf.maximum(norm(*grads), self.global_clipnorm) if self.global_clipnorm else 1.0
         learning_rate = tf.cast(self.learning_rate, "float32")
         corrections = self._corrections("float32")
@@ -164,6 +166,26 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             if adapts:  # XLA's norms on a CPU take longer than this second pass.
                 rate = learning_rate * _trust_ratio(norm(variable.value), norm(direction))
                 tf.raw_ops.ResourceApplyGradientDescent(var=handles[0], alpha=rate, delta=direction)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Keras's own path."""
+        if variable.dtype == "bfloat16" and not self.amsgrad:  # In it Keras's beta_2 is 1, and the step 0.
+            self._update(gradient, variable, learning_rate)
+        else:
+            super().update_step(gradient, variable, learning_rate)
+
+    def _update(self, gradient, variable, learning_rate, weight_decay=0.0, adapts=False):
+        """gradient, variable, rate, its decay, whether LAMB's ratio sets its length -> None; at least in float32."""
+        dtype = keras.backend.result_type(variable.dtype, "float32")
+        i = self._get_variable_index(variable)
+        keepers = (self._momentums[i], self._velocities[i], variable)
+        gradient, *moments, old = (ops.cast(tensor, dtype) for tensor in (gradient, *keepers))
+        moments = _new_moments(*moments, gradient, self.beta_1, self.beta_2)
+        direction = self._direction(old, *moments, self._corrections(dtype), self.epsilon, weight_decay)
+        norms = [ops.sqrt(ops.sum(ops.square(tensor))) for tensor in (old, direction)]
+        rate = ops.cast(learning_rate, dtype) * (_trust_ratio(*norms) if adapts else 1.0)
+        for keeper, value in zip(keepers, (*moments, old - rate * direction), strict=True):
+            self.assign(keeper, value)
 
     def _can_fuse(self):
         """Whether the compiled update computes what Keras's own would, on TensorFlow."""
@@ -230,18 +252,8 @@ class LAMB(AdamW):
         """Keras would decay here, apart from the ratio; `_direction` does."""
 
     def update_step(self, gradient, variable, learning_rate):
-        dtype = keras.backend.result_type(variable.dtype, "float32")  # In bfloat16, beta_2 would be 1.
-        i = self._get_variable_index(variable)
-        keepers = (self._momentums[i], self._velocities[i], variable)
-        gradient, *moments, old = (ops.cast(tensor, dtype) for tensor in (gradient, *keepers))
-        moments = _new_moments(*moments, gradient, self.beta_1, self.beta_2)
         adapts = self._use_weight_decay(variable)
-        decay = self.weight_decay if adapts else 0.0
-        direction = self._direction(old, *moments, self._corrections(dtype), self.epsilon, decay)
-        norms = [ops.sqrt(ops.sum(ops.square(tensor))) for tensor in (old, direction)]
-        rate = ops.cast(learning_rate, dtype) * (_trust_ratio(*norms) if adapts else 1.0)
-        for keeper, value in zip(keepers, (*moments, old - rate * direction), strict=True):
-            self.assign(keeper, value)
+        self._update(gradient, variable, learning_rate, self.weight_decay if adapts else 0.0, adapts)
 
     def get_config(self):
         config = super().get_config()

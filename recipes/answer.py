@@ -56,10 +56,11 @@ class Config:
         predictions: Directory for predictions.json, and for v2.0 null_odds.json, which the official scripts take: the
             answers to `test`, or else to `valid`.
         limit: Train on a random sample of this size.
-        epochs: Passes over the training questions.
+        epochs: Passes over the training questions. Without it: 12, or 3 with `pretrained`.
         batch_size: Rows, that is windows of paragraphs, in a batch.
-        learning_rate: The highest rate, after the warm-up.
-        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, as for base;
+            smaller ones want 1e-4 or more.
+        dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
         stride: The tokens that two windows share. By default 128, or half of what a window holds if that is less.
         max_question_length: The most tokens of a question; what is longer loses its end. By default 64, or half of the
@@ -81,9 +82,9 @@ class Config:
     export: Path | None = None
     predictions: Path | None = None
     limit: int | None = None
-    epochs: int = 12
+    epochs: int | None = None
     batch_size: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     dropout: float | None = None
     max_length: int = 384
     stride: int | None = None
@@ -96,6 +97,10 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
+        defaults = (12, 1e-3) if self.pretrained is None else (3, 5e-5)
+        for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # the dataclass is frozen
         for name in ("epochs", "batch_size", "accumulate", "max_answer_length", "num_answers"):
             check_positive_integer(name, getattr(self, name))
         check_room(self.max_length, self.stride, self.max_question_length)
@@ -218,7 +223,7 @@ def answers_to(questions, predict, batch_size):
     """Questions, predictor, ... -> id: the best answer, and id: score of no answer less that answer's; two dicts."""
     columns = [row.question for row in questions], [row.context for row in questions]
     found = keras_bert.predict_in_batches(predict, *columns, batch_size=batch_size)
-    texts = {row.id: answer["answer"].decode() for row, answer in zip(questions, found, strict=True)}
+    texts = {row.id: answer["answer"] for row, answer in zip(questions, found, strict=True)}
     differences = (min(float(answer["null_difference"]), MOST) for answer in found)
     return texts, dict(zip(texts, differences, strict=True))
 
@@ -240,5 +245,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -51,10 +51,11 @@ class Config:
         output: Directory for the best model, in Hugging Face's layout.
         export: Directory for a SavedModel that takes pairs of strings.
         limit: Train on a random sample of this size.
-        epochs: Passes over the training pairs.
+        epochs: Passes over the training pairs. Without it: 15, or 3 with `pretrained`.
         batch_size: Pairs in a batch.
-        learning_rate: The highest rate, after the warm-up.
-        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
+        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, as for base;
+            smaller ones want 1e-4 or more.
+        dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
         strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
@@ -72,9 +73,9 @@ class Config:
     output: Path | None = None
     export: Path | None = None
     limit: int | None = None
-    epochs: int = 15
+    epochs: int | None = None
     batch_size: int = 16
-    learning_rate: float = 5e-4
+    learning_rate: float | None = None
     dropout: float | None = None
     max_length: int = 128
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -83,6 +84,10 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
+        defaults = (15, 5e-4) if self.pretrained is None else (3, 5e-5)
+        for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # the dataclass is frozen
         for name in ("epochs", "batch_size", "accumulate", "max_length"):
             check_positive_integer(name, getattr(self, name))
         if self.limit is not None:
@@ -133,7 +138,7 @@ def main(config):
     with strategy.scope():
         if config.pretrained is not None:
             model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, task=task, backbone_dropout=config.dropout, **head
+                config.pretrained, task, config.dropout, dropout=config.dropout, **head
             )
         else:
             texts = (text for *pair, _ in train for text in pair)
@@ -167,7 +172,7 @@ def main(config):
         *pairs, gold = map(list, zip(*examples, strict=True))
         answers = keras_bert.predict_in_batches(predict, *pairs, batch_size=config.batch_size)
         if classifies:
-            metrics = class_scores(gold, [answer["label"].decode() for answer in answers], labels)
+            metrics = class_scores(gold, [answer["label"] for answer in answers], labels)
         else:
             metrics = correlations([float(label) for label in gold], [float(answer["score"]) for answer in answers])
         return {prefix + key: value for key, value in metrics.items()}
@@ -198,5 +203,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -74,7 +74,7 @@ class Config:
         keep: Number of checkpoints kept.
         batch_size: Rows in a batch.
         optimizer: adamw, or lamb for batches of many thousand rows.
-        learning_rate: The highest rate, after the warm-up.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`.
         epsilon: Added to the root of the optimizer's second moment; 1e-5 calms the rare words of small batches.
         warmup: Share of the steps in which the rate rises; then it falls to 0.
         power: Power of the fall: 1, linear.
@@ -107,7 +107,7 @@ class Config:
     keep: int = 2
     batch_size: int = 32
     optimizer: Literal["adamw", "lamb"] = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     epsilon: float = 1e-6
     warmup: float = 0.1
     power: float = 1.0
@@ -118,6 +118,8 @@ class Config:
     fill: tuple[str, ...] = ()
 
     def __post_init__(self):
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", 1e-3 if self.pretrained is None else 5e-5)  # it is frozen
         for field in dataclasses.fields(self):
             if field.type is int and field.name != "seed":
                 check_positive_integer(field.name, getattr(self, field.name))

@@ -53,10 +53,11 @@ class Config:
             in the training files ("space"); a "piece" of a word. By default a piece if characters have tags, else a
             word.
         limit: Train on a random sample of this size.
-        epochs: Passes over the training sentences.
+        epochs: Passes over the training sentences. Without it: 12, or 3 with `pretrained`.
         batch_size: Sentences in a batch.
-        learning_rate: The highest rate, after the warm-up.
-        dropout: Dropped share of the encoder's activations while training. Without it: the checkpoint's own, else 0.1.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, as for base;
+            smaller ones want 1e-4 or more.
+        dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
@@ -75,9 +76,9 @@ class Config:
     export: Path | None = None
     unit: Literal["word", "space", "piece"] | None = None
     limit: int | None = None
-    epochs: int = 12
+    epochs: int | None = None
     batch_size: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     dropout: float | None = None
     max_length: int = 128
     stride: int | None = None
@@ -87,6 +88,10 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
+        defaults = (12, 1e-3) if self.pretrained is None else (3, 5e-5)
+        for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # the dataclass is frozen
         for name in ("epochs", "batch_size", "accumulate", "max_length"):
             check_positive_integer(name, getattr(self, name))
         if self.limit is not None:
@@ -125,7 +130,7 @@ def main(config):
     with strategy.scope():
         if config.pretrained is not None:
             model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, task="token_classifier", backbone_dropout=config.dropout, labels=tags
+                config.pretrained, "token_classifier", config.dropout, dropout=config.dropout, labels=tags
             )
         else:
             # An entity may end at any character: tokens of a single one, if characters have tags.
@@ -184,5 +189,5 @@ if __name__ == "__main__":
 
     try:
         print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -1,5 +1,8 @@
 """Small things that several test files share."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 import keras_bert
@@ -24,3 +27,16 @@ def small_config(tokenizer):
         intermediate_dim=37,
         max_sequence_length=32,
     )
+
+
+@pytest.fixture(scope="session")
+def load_recipe():
+    """Function: name of a recipe -> its module; recipes aren't a package."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "recipes" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

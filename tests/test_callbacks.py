@@ -96,6 +96,15 @@ def test_keep_best_knows_better_from_worse(model, mode, values, best):
     assert keep_best.logs == {}
 
 
+def test_keep_best_takes_the_lowest_loss_of_equal_epochs(model):
+    keep_best = KeepBest("val_accuracy")
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    for epoch, (accuracy, loss) in enumerate([(0.9, 0.5), (1.0, 0.4), (1.0, 0.2), (1.0, 0.3), (0.9, 0.1)]):
+        keep_best.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
+    assert keep_best.logs == {"val_accuracy": 1.0, "val_loss": 0.2}
+
+
 def test_keep_best_looks_at_its_directory_before_training(model, batches, tokenizer, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"notes\.txt"):

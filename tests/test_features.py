@@ -71,6 +71,8 @@ def test_what_does_not_fit_is_refused(model, small_config, tokenizer):
         keras_bert.embed(["good"], model, tokenizer, pooling="max")
     with pytest.raises(ValueError, match="must be a backbone"):
         keras_bert.embed(["good"], keras_bert.text_classifier(model, 2), tokenizer)
+    with pytest.raises(ValueError, match=r"must be a string\. Received: None, text 1 from 0"):
+        keras_bert.embed(["good", None], model, tokenizer)
     with pytest.raises(ValueError, match="max_sequence_length=32"):
         keras_bert.embed(["good"], model, tokenizer, max_length=64)
 

@@ -234,6 +234,25 @@ def test_save_and_load(tmp_path, name):
     assert [v.path for v in loaded.trainable_variables] == [v.path for v in model.trainable_variables]
 
 
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_is_frozen_stays_frozen_when_it_is_loaded(tmp_path, name):
+    body = backbone()
+    model = BUILDERS[name](body)
+    body.trainable = False
+    of_head = [variable.path for variable in model.trainable_variables]
+    assert not any(path.startswith(("embedding", "encoder", "pooler")) for path in of_head)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert [variable.path for variable in loaded.trainable_variables] == of_head
+    for layer in loaded.layers:
+        layer.trainable = True
+    for layer in loaded.layers:
+        layer.trainable = False
+    assert loaded.trainable_variables == []
+    loaded.save(tmp_path / "frozen.keras")
+    assert keras.models.load_model(tmp_path / "frozen.keras").trainable_variables == []
+
+
 @pytest.mark.parametrize("name", ["pretrainer", "text_classifier"])
 def test_config_round_trip(name):
     model = BUILDERS[name](backbone())

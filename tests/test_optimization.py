@@ -217,6 +217,15 @@ def test_lamb_of_bfloat16_variables():
     np.testing.assert_allclose(ops.cast(variable, "float32"), np.full((3, 2), 0.9), rtol=0.01)
 
 
+@pytest.mark.parametrize("kind", [AdamW, LAMB])
+def test_variables_of_several_types_are_clipped_together(kind):
+    variables = [keras.Variable(np.ones((3, 2)), dtype=dtype) for dtype in ("float32", "bfloat16")]
+    gradients = [ops.ones((3, 2), dtype) for dtype in ("float32", "bfloat16")]
+    kind(0.1, weight_decay=0.0, global_clipnorm=0.01, epsilon=1e-9).apply(gradients, variables)
+    for variable in variables:
+        np.testing.assert_allclose(ops.cast(variable, "float32"), np.full((3, 2), 0.9), rtol=0.01)
+
+
 @pytest.mark.parametrize("fused", [True, False])
 def test_lamb_under_a_strategy(monkeypatch, fused):
     """The compiled update, and Keras's own path."""

@@ -1,7 +1,6 @@
 """The recipe for pairs of texts: it learns, classifies or scores, and what it writes is used again."""
 
 import dataclasses
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,8 @@ THROUGHPUT = {"train_examples_per_s", "real_tokens_per_s", "padding", "steps", "
 
 
 @pytest.fixture(scope="module")
-def pair():
-    spec = importlib.util.spec_from_file_location("pair", ROOT / "recipes" / "pair.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pair(load_recipe):
+    return load_recipe("pair")
 
 
 @pytest.fixture

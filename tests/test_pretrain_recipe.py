@@ -1,6 +1,5 @@
 """The pretraining recipe: it learns from plain text, goes on after a kill with the same bits, and refuses bad input."""
 
-import importlib.util
 import json
 import os
 import random
@@ -28,11 +27,8 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def pretrain():
-    spec = importlib.util.spec_from_file_location("pretrain", RECIPE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pretrain(load_recipe):
+    return load_recipe("pretrain")
 
 
 @pytest.fixture(scope="module")

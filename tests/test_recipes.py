@@ -1,6 +1,5 @@
 """Recipes as templates: they learn, they write what they promise, and they refuse bad input before training."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -23,11 +22,8 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def classify():
-    spec = importlib.util.spec_from_file_location("classify", ROOT / "recipes" / "classify.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def classify(load_recipe):
+    return load_recipe("classify")
 
 
 @pytest.fixture
@@ -42,6 +38,19 @@ def reviews(tmp_path):
 def config(classify, folder, **options):
     fields = {"train": folder / "train.tsv", "valid": folder / "valid.tsv", "epochs": 1, "max_length": 16}
     return classify.Config(**{**fields, **options})
+
+
+@pytest.mark.parametrize("name", ["answer", "classify", "pair", "tag"])
+def test_a_pretrained_model_is_trained_at_a_lower_rate_unless_it_is_given(load_recipe, name):
+    """The rate for a tiny model from random weights would ruin it."""
+    recipe = load_recipe(name)
+    config = recipe.Config(pretrained="some")
+    assert (config.epochs, config.learning_rate) == (3, 5e-5)
+    assert recipe.Config().learning_rate >= 5e-4 and recipe.Config().epochs >= 8
+    given = recipe.Config(pretrained="some", epochs=1, learning_rate=2e-4)
+    assert (given.epochs, given.learning_rate) == (1, 2e-4)
+    with pytest.raises(ValueError, match="learning_rate"):
+        recipe.Config(learning_rate=0.0)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -140,11 +149,8 @@ def test_classify_never_writes_over_something(classify, reviews, option):
 
 
 @pytest.fixture(scope="module")
-def answer():
-    spec = importlib.util.spec_from_file_location("answer", ROOT / "recipes" / "answer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def answer(load_recipe):
+    return load_recipe("answer")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The tagging recipe: it learns words and characters, scores every unit, serves strings, and refuses bad input."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,8 @@ SCORES = {"valid_accuracy", "valid_entity_f1", "valid_precision", "valid_recall"
 
 
 @pytest.fixture(scope="module")
-def tag():
-    spec = importlib.util.spec_from_file_location("tag", ROOT / "recipes" / "tag.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tag(load_recipe):
+    return load_recipe("tag")
 
 
 @pytest.fixture

@@ -184,7 +184,8 @@ def _download(name):
     """Hub id or name of a KerasHub preset -> the directory of its files, downloaded now or earlier."""
     path = Path(name)
     if path.exists():
-        raise ValueError(f"`source` must be a directory. Received: {name!r}, which is a file; pass its directory.")
+        mend = "load it with keras.models.load_model" if path.suffix in (".keras", ".h5") else "pass its directory"
+        raise ValueError(f"`source` must be a directory. Received: {name!r}, which is a file; {mend}.")
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?|(kaggle|hf)://[\w./-]+", name):
         raise ValueError(
             f"There is no directory {name!r}, and it isn't a name to download by either: a Hugging Face hub id looks "

@@ -123,12 +123,14 @@ def check_labels(examples, labels):
         labels: The classes' names.
 
     Raises:
-        ValueError: If an example has a label that isn't among `labels`, or there is but one class.
+        ValueError: If a label is no string, an example has one that isn't among `labels`, or there is but one class.
 
     Example:
     >>> check_labels(LabelledTexts([("a good book", "yes"), ("a dull film", "no")]), ["no", "yes"])
     """
     known = dict.fromkeys(labels)
+    if not all(isinstance(label, str) for label in known):
+        raise ValueError(f"`labels` must be strings, as the examples' labels are. Received: labels={[*known]!r}.")
     if len(known) < 2:
         raise ValueError(
             f"A classifier needs at least 2 classes. Received: labels={[*known]!r}, for {examples.name}. "

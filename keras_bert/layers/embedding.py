@@ -70,7 +70,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         self.position_embedding = self._embedding(self.max_sequence_length, "position_embedding")
         self.segment_embedding = self._embedding(self.num_segments, "segment_embedding")
         self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+            epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name="layer_norm"
         )
         self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
 
@@ -80,6 +80,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
             num_rows,
             self.hidden_dim,
             embeddings_initializer=truncated_normal(self.initializer_range),
+            trainable=self.trainable,
             dtype=self.dtype_policy,
             name=name,
         )

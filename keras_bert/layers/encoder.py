@@ -87,7 +87,9 @@ class TransformerEncoder(keras.layers.Layer):
     def _dense(self, units, name):
         """units, name -> a dense sublayer."""
         initializer = truncated_normal(self.initializer_range)
-        return keras.layers.Dense(units, kernel_initializer=initializer, dtype=self.dtype_policy, name=name)
+        return keras.layers.Dense(
+            units, kernel_initializer=initializer, trainable=self.trainable, dtype=self.dtype_policy, name=name
+        )
 
     def _dropout(self, rate, name):
         """rate, name -> a dropout sublayer."""
@@ -95,7 +97,9 @@ class TransformerEncoder(keras.layers.Layer):
 
     def _layer_norm(self, name):
         """name -> a layer normalization sublayer."""
-        return keras.layers.LayerNormalization(epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
+        return keras.layers.LayerNormalization(
+            epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name=name
+        )
 
     def build(self, hidden_states_shape, padding_mask_shape=None):
         check_vectors("hidden_states", hidden_states_shape, self.hidden_dim)

@@ -48,6 +48,7 @@ class Pooler(keras.layers.Layer):
             self.hidden_dim,
             activation="tanh",
             kernel_initializer=truncated_normal(self.initializer_range),
+            trainable=self.trainable,
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -125,11 +126,12 @@ class MLMHead(keras.layers.Layer):
             self.hidden_dim,
             activation=activation_named(activation),
             kernel_initializer=truncated_normal(self.initializer_range),
+            trainable=self.trainable,
             dtype=self.dtype_policy,
             name="dense",
         )
         self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+            epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name="layer_norm"
         )
 
     def build(self, sequence_output_shape, mask_positions_shape, token_table_shape):
@@ -200,6 +202,7 @@ class ClassificationHead(keras.layers.Layer):
         self.dense = keras.layers.Dense(
             self.num_classes,
             kernel_initializer=truncated_normal(self.initializer_range),
+            trainable=self.trainable,
             dtype="float32",
             name="dense",
         )

@@ -87,19 +87,21 @@ def predict_in_batches(predict, *columns, batch_size=32):
         batch_size: Number of texts in a batch.
 
     Returns:
-        A list of N dicts, in the order of the strings: the answer's arrays, without their first axis. What is filled
-        up, such as a text's words, is as long as in the batch's longest.
+        A list of N dicts, in the order of the strings: the answer's arrays, without their first axis, and its strings
+        as str. What is filled up, such as a text's words, is as long as in the batch's longest.
 
     Raises:
-        ValueError: If the columns aren't of the same length.
+        ValueError: If a column is a single string, or the columns aren't of the same length.
 
     Example:
     >>> def shout(text):
     ...     return {"loud": tf.strings.upper(text)}
     >>> predict_in_batches(shout, ["a long text", "short"], batch_size=1)
-    [{'loud': b'A LONG TEXT'}, {'loud': b'SHORT'}]
+    [{'loud': 'A LONG TEXT'}, {'loud': 'SHORT'}]
     """
     check_positive_integer("batch_size", batch_size)
+    if single := [column for column in columns if isinstance(column, (str, bytes))]:
+        raise ValueError(f"Each column must be a list of strings. Received: {single[0]!r:.80}. Put it in a list.")
     if len({len(column) for column in columns}) != 1:
         raise ValueError(f"Each text needs its partner. Received: {[len(column) for column in columns]} strings.")
     lengths = np.sum([[len(text) for text in column] for column in columns], axis=0)
@@ -110,8 +112,16 @@ def predict_in_batches(predict, *columns, batch_size=32):
         batch = predict(*(tf.constant([column[i] for i in chosen]) for column in columns))
         batch = {key: value.numpy() for key, value in batch.items()}
         for row, i in enumerate(chosen):
-            answers[i] = {key: value[row] for key, value in batch.items()}
+            answers[i] = {key: _decoded(value[row]) for key, value in batch.items()}
     return answers
+
+
+def _decoded(value):
+    """array, number or bytes -> the same, but bytes as str."""
+    if isinstance(value, bytes):
+        return value.decode()
+    is_bytes = isinstance(value, np.ndarray) and value.dtype == object
+    return np.vectorize(bytes.decode, otypes=[object])(value) if is_bytes else value
 
 
 def _classify(model, tokenizer, max_length, labels=None, stride=None, pairs=False):

@@ -377,7 +377,8 @@ def _as_batch(texts):
         texts = tf.convert_to_tensor(texts, dtype=tf.string)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`texts` must be strings: a list of str, a string tensor or one str. Received: {texts!r:.80}."
+            "`texts` must be strings that UTF-8 can write: a list of str, a string tensor or one str. Received: "
+            f"{texts!r:.80}."
         ) from error
     if texts.shape.rank is None or texts.shape.rank > 1:
         raise ValueError(

@@ -270,7 +270,7 @@ def test_own_labels(tmp_path):
     "arguments", [{"num_classes": 4}, {"labels": ["bad", "good"]}, {"labels": ["ham", "eggs", "spam"]}]
 )
 def test_other_classes_get_a_new_head(arguments):
-    with pytest.warns(UserWarning, match=r"random, .*: classifier\.weight, classifier\.bias; .* left over: classifier"):
+    with pytest.warns(UserWarning, match=r"random, .*: classifier\.weight, .* classes are 'bad', .* left over"):
         model, _ = load_pretrained(TINY / "text_classifier", "text_classifier", **arguments)
     assert model.output.shape[-1] == arguments.get("num_classes", len(arguments.get("labels", ())) or 4)
     assert models.labels_of(model) == (tuple(arguments["labels"]) if "labels" in arguments else None)
@@ -407,6 +407,9 @@ def test_sources_that_are_not_there(tmp_path):
         load_pretrained(tmp_path)
     with pytest.raises(ValueError, match="which is a file; pass its directory"):
         load_pretrained(tmp_path / "file.txt")
+    (tmp_path / "model.keras").write_text("no checkpoint")
+    with pytest.raises(ValueError, match=r"load it with keras\.models\.load_model"):
+        load_pretrained(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"There is no directory .*absent.*isn't a name to download by either"):
         load_pretrained(tmp_path / "absent")
     with pytest.raises(ValueError, match=r"`source` must be a directory or a name .* Received: source=None"):

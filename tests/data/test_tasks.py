@@ -58,6 +58,11 @@ def test_labels_that_are_no_numbers_are_refused(tokenizer):
         regression_batches(PAIRS, tokenizer, batch_size=2, max_length=8)
 
 
+def test_labels_are_strings(tokenizer):
+    with pytest.raises(ValueError, match=r"`labels` must be strings.*Received: labels=\[0, 1\]"):
+        classification_batches([("a", "0"), ("b", "1")], tokenizer, [0, 1], batch_size=2, max_length=8)
+
+
 def test_pairs_need_room_for_both(tokenizer):
     with pytest.raises(ValueError, match=r"at least 5.*Received: max_length=4"):
         classification_batches([("a", "b", "1"), ("a", "c", "2")], tokenizer, ["1", "2"], batch_size=2, max_length=4)

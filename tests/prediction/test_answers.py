@@ -150,7 +150,8 @@ def test_a_question_is_answered_alike_among_others(model, tokenizer):
     alone = [predict([q], [c]) for q, c in zip(QUESTIONS, CONTEXTS, strict=True)]
     together = keras_bert.predict_in_batches(predict, QUESTIONS, CONTEXTS, batch_size=3)
     for one, other in zip(alone, together, strict=True):
-        assert one["answer"].numpy()[0] == other["answer"]
+        assert one["answer"].numpy()[0].decode() == other["answer"]
+        assert [text.decode() for text in one["answers"].numpy()[0]] == other["answers"].tolist()
         np.testing.assert_allclose(one["score"][0], other["score"], rtol=1e-4)
 
 

@@ -73,6 +73,7 @@ def test_batches_keep_the_order(backbone, tokenizer):
         [answer["probabilities"] for answer in answers], predict(texts)["probabilities"], atol=1e-5
     )
     assert keras_bert.predict_in_batches(predict, []) == []
+    assert {answer["label"] for answer in answers} <= {"0", "1"}
 
 
 def test_what_does_not_fit_is_refused(backbone, tokenizer):
@@ -90,5 +91,7 @@ def test_what_does_not_fit_is_refused(backbone, tokenizer):
     regressor = keras_bert.text_regressor(backbone)
     for score_range in ((5, 0), 5, (float("nan"), 1), ("low", "high")):
         refused("the lower first", regressor, tokenizer, score_range=score_range)
+    with pytest.raises(ValueError, match=r"must be a list of strings. Received: 'abc'"):
+        keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer), "abc")
     with pytest.raises(ValueError, match=r"partner. Received: \[1, 2\]"):
         keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer, pairs=True), ["a"], ["b", "c"])
