@@ -118,7 +118,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
         checkpoints = tmp_path / "killed-checkpoints"
         while process.poll() is None and max([int(p.name[5:]) for p in checkpoints.glob("step-*")], default=0) <= seen:
             time.sleep(0.02)
-        time.sleep(chance.random() / 2)
+        time.sleep(chance.random() / 10)
         process.send_signal(signal.SIGKILL)
         assert process.wait() in (-signal.SIGKILL, 0)
         seen = max(int(path.name[5:]) for path in checkpoints.glob("step-*"))
