@@ -144,7 +144,8 @@ class Throughput(keras.callbacks.Callback):
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best validation metric, and ends training with them.
 
-    Of epochs that are equal in it, as small validation files often have, the one with the lowest `val_loss` is best.
+    Of epochs that are equal in it, as they often are on small validation files, the one with the lowest `val_loss`, or
+    else `loss`, is best.
 
     Args:
         monitor: The key in Keras's logs, e.g. `"val_accuracy"`.
@@ -200,7 +201,9 @@ class KeepBest(keras.callbacks.Callback):
             return not self.logs or not math.isnan(value)
         best = self.logs[self.monitor]
         if value == best:
-            return logs.get("val_loss", math.inf) < self.logs.get("val_loss", math.inf)
+            key = "val_loss" if "val_loss" in logs else "loss"
+            loss, least = logs.get(key, math.inf), self.logs.get(key, math.inf)
+            return loss < least or (math.isnan(least) and not math.isnan(loss))
         return value > best if self.mode == "max" else value < best
 
     def on_train_end(self, logs=None):

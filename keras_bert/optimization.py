@@ -89,6 +89,9 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
         global_clipnorm: The gradients are scaled down together to at most this norm; None: never.
         **kwargs: As in `keras.optimizers.AdamW`.
 
+    Raises:
+        ValueError: When it is built, if a variable is bfloat16 or float16.
+
     Reference: Loshchilov and Hutter, 2019 (https://arxiv.org/abs/1711.05101). Defaults and exclusions are those of the
     original release (https://github.com/google-research/bert, optimization.py), which, unlike this one, left Adam's
     moments uncorrected for their start at 0.
@@ -119,6 +122,15 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             **kwargs,
         )
 
+    def build(self, variables):
+        if half := sorted({variable.dtype for variable in variables} & {"bfloat16", "float16"}):
+            raise ValueError(
+                "The weights to train must be float32 or float64: in half the bits, small steps and the squares of "
+                f"small gradients are lost. Received: weights of {', '.join(half)}. Call "
+                f'keras.config.set_dtype_policy("mixed_{half[0]}") before building or loading the model; it is as fast.'
+            )
+        super().build(variables)
+
     def _use_weight_decay(self, variable):
         """Biases and the scales and offsets of layer normalizations are vectors; all else is a matrix."""
         return len(variable.shape) > 1 and super()._use_weight_decay(variable)
@@ -142,7 +154,7 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
 
         # An embedding's gradient comes as one slice a look-up. Keras would square the slices of a row, not their sum.
         grads = self.sum_over_replicas([tf.convert_to_tensor(gradient) for gradient in grads])
-        # Keras can't clip gradients of several types together, and in bfloat16 heads still have float32.
+        # Keras can't clip gradients of several types together, and under float64 heads still have float32.
         dtype = keras.backend.result_type(*{gradient.dtype.name for gradient in grads})
         grads = [tf.cast(gradient, dtype) for gradient in grads]
         if not self._can_fuse():
@@ -166,26 +178,6 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             if adapts:  # XLA's norms on a CPU take longer than this second pass.
                 rate = learning_rate * _trust_ratio(norm(variable.value), norm(direction))
                 tf.raw_ops.ResourceApplyGradientDescent(var=handles[0], alpha=rate, delta=direction)
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Keras's own path."""
-        if variable.dtype == "bfloat16" and not self.amsgrad:  # In it Keras's beta_2 is 1, and the step 0.
-            self._update(gradient, variable, learning_rate)
-        else:
-            super().update_step(gradient, variable, learning_rate)
-
-    def _update(self, gradient, variable, learning_rate, weight_decay=0.0, adapts=False):
-        """gradient, variable, rate, its decay, whether LAMB's ratio sets its length -> None; at least in float32."""
-        dtype = keras.backend.result_type(variable.dtype, "float32")
-        i = self._get_variable_index(variable)
-        keepers = (self._momentums[i], self._velocities[i], variable)
-        gradient, *moments, old = (ops.cast(tensor, dtype) for tensor in (gradient, *keepers))
-        moments = _new_moments(*moments, gradient, self.beta_1, self.beta_2)
-        direction = self._direction(old, *moments, self._corrections(dtype), self.epsilon, weight_decay)
-        norms = [ops.sqrt(ops.sum(ops.square(tensor))) for tensor in (old, direction)]
-        rate = ops.cast(learning_rate, dtype) * (_trust_ratio(*norms) if adapts else 1.0)
-        for keeper, value in zip(keepers, (*moments, old - rate * direction), strict=True):
-            self.assign(keeper, value)
 
     def _can_fuse(self):
         """Whether the compiled update computes what Keras's own would, on TensorFlow."""
@@ -218,7 +210,7 @@ class LAMB(AdamW):
         **kwargs: As in `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If `amsgrad` is asked for, or `weight_decay` is None.
+        ValueError: If `amsgrad` is asked for, or `weight_decay` is None; as `AdamW`.
 
     Reference: You et al., 2020 (https://arxiv.org/abs/1904.00962), algorithm 2, with phi(x) = x.
 
@@ -252,8 +244,17 @@ class LAMB(AdamW):
         """Keras would decay here, apart from the ratio; `_direction` does."""
 
     def update_step(self, gradient, variable, learning_rate):
+        i = self._get_variable_index(variable)
+        keepers = (self._momentums[i], self._velocities[i], variable)
+        gradient, *moments, old = (ops.cast(tensor, variable.dtype) for tensor in (gradient, *keepers))
+        moments = _new_moments(*moments, gradient, self.beta_1, self.beta_2)
         adapts = self._use_weight_decay(variable)
-        self._update(gradient, variable, learning_rate, self.weight_decay if adapts else 0.0, adapts)
+        decay = self.weight_decay if adapts else 0.0
+        direction = self._direction(old, *moments, self._corrections(variable.dtype), self.epsilon, decay)
+        norms = [ops.sqrt(ops.sum(ops.square(tensor))) for tensor in (old, direction)]
+        rate = ops.cast(learning_rate, variable.dtype) * (_trust_ratio(*norms) if adapts else 1.0)
+        for keeper, value in zip(keepers, (*moments, old - rate * direction), strict=True):
+            self.assign(keeper, value)
 
     def get_config(self):
         config = super().get_config()

@@ -58,8 +58,8 @@ class Config:
         limit: Train on a random sample of this size.
         epochs: Passes over the training questions. Without it: 12, or 3 with `pretrained`.
         batch_size: Rows, that is windows of paragraphs, in a batch.
-        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, as for base;
-            smaller ones want 1e-4 or more.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, which
+            suits models of base's size; smaller models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
         stride: The tokens that two windows share. By default 128, or half of what a window holds if that is less.

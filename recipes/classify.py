@@ -50,8 +50,8 @@ class Config:
         limit: Train on a random sample of this size.
         epochs: Passes over the training texts. Without it: 8, or 3 with `pretrained`.
         batch_size: Texts in a batch.
-        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, as for base;
-            smaller ones want 1e-4 or more.
+        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, which
+            suits models of base's size; smaller models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a text; what is longer loses its end.
         stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
@@ -126,7 +126,11 @@ def main(config):
     with strategy.scope():
         if config.pretrained is not None:
             model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, "text_classifier", config.dropout, dropout=config.dropout, labels=labels
+                config.pretrained,
+                task="text_classifier",
+                backbone_dropout=config.dropout,
+                dropout=config.dropout,
+                labels=labels,
             )
         else:
             vocabulary = keras_bert.train_vocabulary((text for text, _ in train), size=4000, strip_accents=False)

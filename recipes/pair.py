@@ -53,8 +53,8 @@ class Config:
         limit: Train on a random sample of this size.
         epochs: Passes over the training pairs. Without it: 15, or 3 with `pretrained`.
         batch_size: Pairs in a batch.
-        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, as for base;
-            smaller ones want 1e-4 or more.
+        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, which
+            suits models of base's size; smaller models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
@@ -138,7 +138,11 @@ def main(config):
     with strategy.scope():
         if config.pretrained is not None:
             model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, task, config.dropout, dropout=config.dropout, **head
+                config.pretrained,
+                task=task,
+                backbone_dropout=config.dropout,
+                dropout=config.dropout,
+                **head,
             )
         else:
             texts = (text for *pair, _ in train for text in pair)

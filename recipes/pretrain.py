@@ -4,8 +4,8 @@
     python recipes/pretrain.py --corpus 'texts/*.txt' --size base --vocabulary-size 30000 --batch-size 256 \
                                --learning-rate 1e-4 --steps 100000 --evaluate-every 1000 \
                                --precision mixed_bfloat16 --output bert
-    python recipes/pretrain.py --corpus 'reports/*.txt' --pretrained DIR-OR-HUB-ID --learning-rate 5e-5 \
-                               --steps 5000 --output bert-reports             goes on from a checkpoint, in your domain
+    python recipes/pretrain.py --corpus 'reports/*.txt' --pretrained DIR-OR-HUB-ID --steps 5000 \
+                               --output bert-reports                          goes on from a checkpoint, in your domain
 
 A corpus is text in UTF-8, also compressed by gzip: a paragraph a line, a blank line between documents. With --output,
 what training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the same command goes on. Once OUTPUT
@@ -74,7 +74,8 @@ class Config:
         keep: Number of checkpoints kept.
         batch_size: Rows in a batch.
         optimizer: adamw, or lamb for batches of many thousand rows.
-        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`,
+            which suits models of base's size; smaller models want more.
         epsilon: Added to the root of the optimizer's second moment; 1e-5 calms the rare words of small batches.
         warmup: Share of the steps in which the rate rises; then it falls to 0.
         power: Power of the fall: 1, linear.
@@ -162,11 +163,14 @@ def main(config):
         directory = tempfile.TemporaryDirectory()  # there as long as this function runs
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
+    found = {name: fingerprint_of(name) for name in corpus_files(corpus)}
     valid_texts = {fingerprint_of(name) for name in corpus_files(valid)}
-    texts = {name: text for name in corpus_files(corpus) if (text := fingerprint_of(name)) not in valid_texts}
-    if not texts:
+    files = [name for name, text in found.items() if text not in valid_texts]
+    texts = [found[name] for name in files]
+    if not files:
         raise ValueError(f"`corpus` must have files that aren't in `valid`. Received: {corpus} and {valid}.")
-    files, texts = [*texts], [*texts.values()]
+    if len(files) < len(found):
+        print(f"{len(found) - len(files)} files of `corpus` are in `valid`: not trained on.", file=sys.stderr)
     check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=sorted(valid_texts))
     with strategy.scope():
         model, tokenizer = build(config, files)

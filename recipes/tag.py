@@ -55,8 +55,8 @@ class Config:
         limit: Train on a random sample of this size.
         epochs: Passes over the training sentences. Without it: 12, or 3 with `pretrained`.
         batch_size: Sentences in a batch.
-        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, as for base;
-            smaller ones want 1e-4 or more.
+        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, which
+            suits models of base's size; smaller models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
@@ -130,7 +130,11 @@ def main(config):
     with strategy.scope():
         if config.pretrained is not None:
             model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, "token_classifier", config.dropout, dropout=config.dropout, labels=tags
+                config.pretrained,
+                task="token_classifier",
+                backbone_dropout=config.dropout,
+                dropout=config.dropout,
+                labels=tags,
             )
         else:
             # An entity may end at any character: tokens of a single one, if characters have tags.

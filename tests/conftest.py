@@ -1,6 +1,7 @@
 """Small things that several test files share."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,14 @@ def load_recipe():
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def dropout_rates():
+    """Function: directory of a checkpoint -> the set of its dropout rates, of the encoder and of the head."""
+
+    def rates_of(directory):
+        config = json.loads((directory / "config.json").read_text())
+        return {rate for name, rate in config.items() if "dropout" in name and rate is not None}
+
+    return rates_of

@@ -96,13 +96,15 @@ def test_keep_best_knows_better_from_worse(model, mode, values, best):
     assert keep_best.logs == {}
 
 
-def test_keep_best_takes_the_lowest_loss_of_equal_epochs(model):
+@pytest.mark.parametrize("key", ["val_loss", "loss"])
+@pytest.mark.parametrize("losses", [(0.5, 0.4, 0.2, 0.3, 0.1), (0.5, float("nan"), 0.2, float("nan"), 0.1)])
+def test_keep_best_takes_the_lowest_loss_of_equal_epochs(model, key, losses):
     keep_best = KeepBest("val_accuracy")
     keep_best.set_model(model)
     keep_best.on_train_begin()
-    for epoch, (accuracy, loss) in enumerate([(0.9, 0.5), (1.0, 0.4), (1.0, 0.2), (1.0, 0.3), (0.9, 0.1)]):
-        keep_best.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
-    assert keep_best.logs == {"val_accuracy": 1.0, "val_loss": 0.2}
+    for epoch, (accuracy, loss) in enumerate(zip((0.9, 1.0, 1.0, 1.0, 0.9), losses, strict=True)):
+        keep_best.on_epoch_end(epoch, {"val_accuracy": accuracy, "loss": 1.0 - epoch} | {key: loss})
+    assert keep_best.logs["val_accuracy"] == 1.0 and keep_best.logs[key] == 0.2
 
 
 def test_keep_best_looks_at_its_directory_before_training(model, batches, tokenizer, tmp_path):

@@ -37,7 +37,7 @@ def test_pair_learns_from_its_samples(pair, language):
     assert metrics["valid_accuracy"] > 0.75  # a third by chance; two thirds without looking at the first sentence
 
 
-def test_pairs_are_classified_and_served(pair, config, tmp_path):
+def test_pairs_are_classified_and_served(pair, config, tmp_path, dropout_rates):
     metrics = pair.main(dataclasses.replace(config, dropout=0.0, output=tmp_path / "model", export=tmp_path / "served"))
     scores = {f"{part}_{key}" for part in ("valid", "test") for key in ("accuracy", "f1", "matthews")}
     assert set(metrics) == {"train_loss", *scores, *THROUGHPUT}
@@ -47,7 +47,7 @@ def test_pairs_are_classified_and_served(pair, config, tmp_path):
     assert answer["label"].numpy().tolist() == [b"yes", b"no"]
     model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
     assert keras_bert.labels_of(model) == ("no", "yes")
-    assert keras_bert.models.config_of(model).attention_dropout == 0.0
+    assert dropout_rates(tmp_path / "model") == {0.0}
 
 
 def test_pairs_are_scored_in_the_labels_range(pair, config, tmp_path):

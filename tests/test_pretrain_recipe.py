@@ -71,7 +71,7 @@ def config(pretrain, files, **others):
     return pretrain.Config(**{**fields, "corpus": tuple(map(str, fields["corpus"])), "fill": tuple(fields["fill"])})
 
 
-def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpus, tmp_path, capsys):
+def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpus, tmp_path, dropout_rates, capsys):
     settings = {"steps": 240, "evaluate_every": 120, "learning_rate": 2e-3, "hold_out": 4}
     metrics = pretrain.main(
         config(pretrain, corpus, output=tmp_path / "bert", tensorboard=tmp_path / "logs", **settings)
@@ -84,16 +84,10 @@ def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpu
     assert len(list((tmp_path / "logs").rglob("events.out.*"))) == 2  # of training and of evaluation
     model, tokenizer = keras_bert.load_pretrained(tmp_path / "bert", task="text_classifier", num_classes=2)
     assert tokenizer.strip_accents is False and model.output.shape == (None, 2)
-    again = config(
-        pretrain,
-        corpus,
-        pretrained=str(tmp_path / "bert"),
-        vocabulary_size=4000,
-        steps=4,
-        learning_rate=1e-5,
-        dropout=0.0,
-    )
+    options = {"pretrained": str(tmp_path / "bert"), "vocabulary_size": 4000, "steps": 4, "learning_rate": 1e-5}
+    again = config(pretrain, corpus, dropout=0.0, output=tmp_path / "again", **options)
     assert pretrain.main(again)["valid_mlm_accuracy"] > 0.5
+    assert dropout_rates(tmp_path / "again") == {0.0}
 
 
 def test_lamb_whole_words_and_packed_into_bfloat16(pretrain, corpus):

@@ -53,6 +53,12 @@ def test_a_pretrained_model_is_trained_at_a_lower_rate_unless_it_is_given(load_r
         recipe.Config(learning_rate=0.0)
 
 
+def test_pretraining_that_goes_on_has_a_lower_rate_too(load_recipe):
+    pretrain = load_recipe("pretrain")
+    rates = [pretrain.Config(pretrained=pretrained).learning_rate for pretrained in (None, "some")]
+    assert rates == [1e-3, 5e-5]
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_classify_learns_from_its_samples(classify, language):
     files = {name: SAMPLES / f"{language}_{name}.tsv" for name in ("train", "valid")}
@@ -81,7 +87,7 @@ def test_an_error_on_the_command_line_is_one_line(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_what_classify_writes_is_used_again(classify, reviews):
+def test_what_classify_writes_is_used_again(classify, reviews, dropout_rates):
     options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3}
     first = classify.main(config(classify, reviews, output=reviews / "model", export=reviews / "served", **options))
     assert first["valid_accuracy"] == 1.0
@@ -93,10 +99,7 @@ def test_what_classify_writes_is_used_again(classify, reviews):
     options = {"pretrained": str(reviews / "model"), "limit": 8, "test": reviews / "test.tsv", "learning_rate": 1e-5}
     again = classify.main(config(classify, reviews, dropout=0.0, output=reviews / "again", **options))
     assert (again["steps"], again["test_accuracy"]) == (1, 1.0)
-    rates = [
-        json.loads((reviews / name / "config.json").read_text())["hidden_dropout_prob"] for name in ("model", "again")
-    ]
-    assert rates == [0.1, 0.0]
+    assert [dropout_rates(reviews / name) for name in ("model", "again")] == [{0.1}, {0.0}]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def strict(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_what_answer_writes_is_used_again(answer, riddles):
+def test_what_answer_writes_is_used_again(answer, riddles, dropout_rates):
     outputs = {name: riddles / name for name in ("output", "export", "predictions")}
     first = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs, test=riddles / "test.json"))
     assert set(first) == {
@@ -201,8 +204,9 @@ def test_what_answer_writes_is_used_again(answer, riddles):
     assert answered["answer"].numpy().tolist() == [b"w", b""]
     assert (answered["start"].numpy().tolist(), answered["end"].numpy().tolist()) == ([11, -1], [12, -1])
     options = {"pretrained": str(riddles / "output"), "limit": 8, "learning_rate": 1e-6, "dropout": 0.0}
-    again = answer.main(answering(answer, riddles, **options))
+    again = answer.main(answering(answer, riddles, output=riddles / "again", **options))
     assert (again["steps"], again["valid_exact_match"]) == (1, 100.0)
+    assert dropout_rates(riddles / "again") == {0.0}
 
 
 def test_a_training_that_diverges_ends_with_an_error(classify, answer, reviews, riddles):

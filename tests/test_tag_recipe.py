@@ -46,7 +46,7 @@ def test_tag_learns_from_its_samples(tag, files, least):
     assert metrics["valid_accuracy"] > 0.9
 
 
-def test_what_tag_writes_is_used_again(tag, people):
+def test_what_tag_writes_is_used_again(tag, people, dropout_rates):
     options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "output": people / "model"}
     first = tag.main(config(tag, people, export=people / "served", **options))
     assert first["valid_entity_f1"] == first["valid_accuracy"] == 1.0
@@ -61,9 +61,11 @@ def test_what_tag_writes_is_used_again(tag, people):
     model, _ = keras_bert.load_pretrained(people / "model", task="token_classifier")
     assert keras_bert.labels_of(model) == ("B-PER", "I-PER", "O")
     options = {"pretrained": str(people / "model"), "limit": 8, "test": people / "test.conll", "learning_rate": 1e-6}
-    again = tag.main(config(tag, people, max_length=5, stride=1, dropout=0.0, **options))  # in windows
+    outputs = {"output": people / "again"}
+    again = tag.main(config(tag, people, max_length=5, stride=1, dropout=0.0, **outputs, **options))  # in windows
     assert set(again) == COSTS | SCORES | {key.replace("valid", "test") for key in SCORES}
     assert again["test_accuracy"] > 0.9 and again["test_entity_f1"] > 0.9
+    assert dropout_rates(people / "again") == {0.0}
 
 
 def test_parts_of_speech_are_scored_by_accuracy(tag, people):

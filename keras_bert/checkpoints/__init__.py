@@ -67,7 +67,8 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
             `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"token_classifier"` or
             `"span_predictor"`.
         backbone_dropout: Dropped share of the backbone's activations and attention weights while training; None: as the
-            checkpoint's configuration says, which is what it was pretrained with.
+            checkpoint's configuration says. A new head takes this rate too, unless `dropout` is given; a stored one
+            keeps its own.
         **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
             and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
             head starts random.

@@ -26,7 +26,7 @@ _LINES_AT_A_TIME = 256
 _CHARACTERS_AT_A_TIME = 1 << 20
 # A document's number: that of its file times this, plus its place in the file.
 _FILE_STRIDE = 1 << 40
-# The most that one worker's whole files may have, beside another's; beyond it, all workers share each file.
+# Workers take whole files if the largest share has at most so many times the bytes of the smallest.
 _MOST_UNEVEN = 2
 
 # What ends a sentence: a full stop or the like, closing quotes or brackets, white space, and then no small letter; or
@@ -97,7 +97,7 @@ def check_texts(files):
 
 @tf.autograph.experimental.do_not_convert
 def files_of_share(files, shard):
-    """Finds the files that hold a share: whole files, if none of the shares is twice as large as another, else all.
+    """Finds the files that hold a share: whole files, if no share has more than twice another's bytes, else all.
 
     Args:
         files: Paths, as `corpus_files` gives them.
@@ -113,7 +113,7 @@ def files_of_share(files, shard):
         lightest = filled.index(min(filled))
         shares[lightest].append(number)
         filled[lightest] += sizes[number]
-    whole = max(filled) <= _MOST_UNEVEN * min(filled)
+    whole = 0 < max(filled) <= _MOST_UNEVEN * min(filled)
     return [(number, files[number]) for number in (sorted(shares[index]) if whole else range(len(files)))], whole
 
 
@@ -299,7 +299,8 @@ def _check_text(name, at_most=math.inf):
     try:
         with open_text(name, errors="surrogateescape", newline="") as file:
             while place < at_most and (part := file.read(_CHARACTERS_AT_A_TIME)):
-                part += file.read(1) * part.endswith("\r")
+                if part.endswith("\r"):  # its line feed may be the next character
+                    part += file.read(1)
                 if not place and part.startswith("\x1f\udc8b"):
                     raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
                 part.encode()

@@ -61,10 +61,12 @@ def _fill(text, model, tokenizer, count, max_length):
     ids = _ids_of(text, tokenizer)
     inputs = pad(pack(tf.ragged.constant([ids], tf.int32), tokenizer, max_length), tokenizer)
     masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
-    if not 0 < ids.count(tokenizer.mask_id) == len(masked):
+    if not (count_of_masks := ids.count(tokenizer.mask_id)):
+        raise ValueError(f"Each text must have a [MASK]. Received: {text!r}. Put one in the place of a word.")
+    if count_of_masks > len(masked):
         raise ValueError(
-            f"Each text must have a [MASK], and each [MASK] must be among its first {max_length - 2} tokens. Received: "
-            f"{text!r}, with {ids.count(tokenizer.mask_id)}, of which {len(masked)} are there. Give a shorter text."
+            f"Each [MASK] must be among the first {max_length - 2} tokens of its text. Received: {text!r}, where "
+            f"{count_of_masks - len(masked)} of {count_of_masks} aren't. Give a shorter text, or a larger `max_length`."
         )
     inputs["mask_positions"] = tf.cast(masked[None], tf.int32)
     if task_of(model) == "pretrainer":

@@ -107,7 +107,6 @@ def test_a_pattern_without_a_file_is_refused(tmp_path, monkeypatch, pattern):
         ("text.gz", gzip.compress("un café\n".encode("latin-1"), mtime=0), "isn't UTF-8, at character 6"),
         ("text.txt", "A line.\n".encode("utf-16"), "isn't UTF-8, at character 0"),
         ("text.txt", b"A line.\r\nAnother.\rA third.\r\n", "carriage return that ends no line, at character 17"),
-        ("text.txt", b"x" * (2**20 - 1) + b"\r", "carriage return that ends no line, at character 1048575"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused_by_name(tmp_path, name, content, message):
@@ -130,10 +129,22 @@ def test_a_gzip_file_of_which_tensorflow_reads_a_part_is_refused(tmp_path, betwe
     assert len(documents_of(read([str(path)]))) == 3
 
 
-@pytest.mark.parametrize("text", [b"x" * (2**20 - 1) + b"\r\nAnother.\n", b""])
-def test_what_looks_like_it_is_not_refused(tmp_path, text):
+@pytest.mark.parametrize("length", [2**20 - 1, 2**20, 2**20 + 1])
+@pytest.mark.parametrize(
+    ("end", "message"), [(b"\rAnother.\n", "carriage return that ends no line"), (b"\xe9 another.\n", "isn't UTF-8")]
+)
+def test_what_is_wrong_is_found_between_two_reads(tmp_path, length, end, message):
     path = tmp_path / "text.txt"
-    path.write_bytes(text)
+    path.write_bytes(b"x" * length + end)
+    with pytest.raises(ValueError, match=f"{message}, at character {length}"):
+        check_texts([path])
+
+
+@pytest.mark.parametrize("length", [0, 2**20 - 1, 2**20, 2**20 + 1, 2**21])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\nAnother", b"\r\nAnother.\r\n", b"\n\n"])
+def test_what_is_right_is_not_refused(tmp_path, length, end):
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(b"x" * length + end, compresslevel=1, mtime=0))
     check_texts([path])
 
 

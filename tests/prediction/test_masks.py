@@ -68,9 +68,17 @@ def test_letters_after_a_mask_are_the_rest_of_its_word(small_config, text, token
     assert [tokenizer.id_to_token(int(i)) for i in ids] == ["[CLS]", *tokens.split(), "[SEP]"]
 
 
-@pytest.mark.parametrize("text", ["the book", "", "the book " * 9 + "[MASK]", "[MASK] " * 7])
-def test_a_text_without_a_mask_is_refused(model, tokenizer, text):
-    with pytest.raises(ValueError, match=r"each \[MASK\] must be among its first 6 tokens. Received: "):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("the book", r"must have a \[MASK\]\. Received: 'the book'"),
+        ("", r"must have a \[MASK\]\. Received: ''"),
+        ("the book " * 9 + "[MASK]", r"among the first 6 tokens .* where 1 of 1 aren't"),
+        ("[MASK] " * 8, r"among the first 6 tokens .* where 2 of 8 aren't"),
+    ],
+)
+def test_a_text_without_a_mask_or_too_long_for_it_is_refused(model, tokenizer, text, message):
+    with pytest.raises(ValueError, match=message):
         keras_bert.fill_masks(text, model, tokenizer, max_length=8)
 
 
