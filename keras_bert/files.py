@@ -59,8 +59,9 @@ def check_outputs(**directories):
     Example:
     >>> check_outputs(output=tempfile.mkdtemp(), export=None)
     """
-    for directory in filter(None, directories.values()):
-        check_writable(directory)
+    for directory in directories.values():
+        if directory is not None:
+            check_writable(directory)
     check_apart(**directories)
 
 

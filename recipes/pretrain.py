@@ -163,15 +163,10 @@ def main(config):
         directory = tempfile.TemporaryDirectory()  # there as long as this function runs
         corpus, valid = write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
-    found = {name: fingerprint_of(name) for name in corpus_files(corpus)}
-    valid_texts = {fingerprint_of(name) for name in corpus_files(valid)}
-    files = [name for name, text in found.items() if text not in valid_texts]
-    texts = [found[name] for name in files]
-    if not files:
-        raise ValueError(f"`corpus` must have files that aren't in `valid`. Received: {corpus} and {valid}.")
-    if len(files) < len(found):
-        print(f"{len(found) - len(files)} files of `corpus` are in `valid`: not trained on.", file=sys.stderr)
-    check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=sorted(valid_texts))
+    valid = corpus_files(valid)
+    files = corpus_files(corpus, without=valid)
+    texts, valid_texts = ([fingerprint_of(name) for name in names] for names in (files, valid))
+    check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=valid_texts)
     with strategy.scope():
         model, tokenizer = build(config, files)
     check_same(strategy, vocabulary=tokenizer.vocabulary)

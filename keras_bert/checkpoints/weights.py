@@ -276,10 +276,11 @@ def _copy_weights(checkpoint, model, task, new_heads):
     report = []
     if missing:
         report.append(f"these weights start random, not from the checkpoint: {', '.join(part for _, part in missing)}")
-    if checkpoint.labels and any(part in checkpoint.shapes for _, part in missing):
+    replaced = "classifier" in new_heads and _stored_classes(checkpoint, task, "classifier") is not None
+    if replaced and checkpoint.labels:
         report.append(
-            f"the checkpoint's classes are {some_of(map(repr, checkpoint.labels))}, not those asked for: to rename "
-            "them, load it without `labels`, and pass `labels` to save_pretrained or predictor"
+            f"the checkpoint's classes are {some_of(map(repr, checkpoint.labels))}, not those asked for; if you only "
+            "want to rename them, load it without `labels`, and pass `labels` to save_pretrained or predictor"
         )
     if left_over := [part for part in checkpoint.shapes if part not in used]:
         report.append(f"these weights of the checkpoint are left over: {', '.join(left_over)}")

@@ -9,12 +9,13 @@ import glob
 import math
 import os
 import re
+import warnings
 import zlib
 from pathlib import Path
 
 import tensorflow as tf
 
-from keras_bert.files import check_writable, open_text
+from keras_bert.files import check_writable, fingerprint_of, open_text
 
 # Bytes of text in a window: with max_length, they bound the memory of a corpus of any size.
 _WINDOW_BYTES = 1 << 21
@@ -41,18 +42,21 @@ _ABBREVIATION = (
 _BLANK = r"[\s\v\x{1c}-\x{1f}\x{85}\p{Z}]*"
 
 
-def corpus_files(patterns):
+def corpus_files(patterns, without=()):
     """Finds the files of a corpus and looks at the beginning of each; `check_texts` reads them to their end.
 
     Args:
         patterns: A path or a glob pattern (`**` goes into directories), or a list of them. Files are UTF-8, or such a
             file compressed by gzip if the name ends in .gz.
+        without: Paths of files that are left out, and their copies too: what a model is to be evaluated on. A warning
+            says how many.
 
     Returns:
         A list of paths as str, sorted; each file once, also where links lead to it.
 
     Raises:
-        ValueError: If a pattern finds no file, or as `check_texts`, for the first megabyte of each file.
+        ValueError: If a pattern finds no file, all are left out, or as `check_texts`, for the first megabyte of each
+            file.
 
     Example:
     >>> import tempfile
@@ -77,7 +81,13 @@ def corpus_files(patterns):
     files = sorted(found.values())
     for name in files:
         _check_text(name, at_most=_CHARACTERS_AT_A_TIME)
-    return files
+    left_out = {fingerprint_of(name) for name in without}
+    kept = [name for name in files if not left_out or fingerprint_of(name) not in left_out]
+    if files and not kept:
+        raise ValueError(f"Every file of the corpus is to be left out. Received: {', '.join(files)}. Give others too.")
+    if len(kept) < len(files):
+        warnings.warn(f"{len(files) - len(kept)} of {len(files)} files are left out of the corpus.", stacklevel=2)
+    return kept
 
 
 def check_texts(files):
@@ -114,7 +124,8 @@ def files_of_share(files, shard):
         shares[lightest].append(number)
         filled[lightest] += sizes[number]
     whole = 0 < max(filled) <= _MOST_UNEVEN * min(filled)
-    return [(number, files[number]) for number in (sorted(shares[index]) if whole else range(len(files)))], whole
+    numbers = sorted(shares[index]) if whole else range(len(files))
+    return [(number, files[number]) for number in numbers], whole
 
 
 def count_documents(files, at_most):

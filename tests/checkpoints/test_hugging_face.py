@@ -256,6 +256,12 @@ def test_backbone_dropout_out_of_range():
         load_pretrained(TINY / "backbone", backbone_dropout=1.0)
 
 
+def test_a_head_of_another_task_has_no_classes_to_rename():
+    with pytest.warns(UserWarning, match="start random") as caught:
+        load_pretrained(TINY / "text_classifier", "token_classifier", num_classes=3)
+    assert not any("rename" in str(warning.message) for warning in caught)
+
+
 def test_own_labels(tmp_path):
     directory = copied("text_classifier", tmp_path / "unnamed")
     configure(directory, id2label={str(i): f"LABEL_{i}" for i in range(3)})

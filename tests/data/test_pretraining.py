@@ -341,9 +341,9 @@ def test_files_are_read_to_their_end_before_training(tmp_path, tokenizer, name, 
         ("1.\n\n2.\n", {"held_out": True}, "`held_out` needs `hold_out`"),
         ("1.\n\n2.\n", {"shard": (2, 2)}, r"Received: shard=\(2, 2\)"),
         ("1.\n\n2.\n", {"shard": (-1, 2)}, r"Received: shard=\(-1, 2\)"),
-        # A share without documents would be read for ever.
         ("1.\n\n2.\n\n3.\n", {"hold_out": 2}, "held out. Received: 3 in 1 files. Put a blank"),  # 1 isn't possible
         ("1.\n\n2.\n\n3.\n\n4.\n", {"hold_out": 9}, "Choose a smaller `hold_out`, at most 2, or"),
+        # A share without documents would be read for ever.
         ("1.\n\n2.\n", {"shard": (1, 2)}, "that `hold_out`, `held_out` and `shard` choose.*which choose 0"),
     ],
 )
