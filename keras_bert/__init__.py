@@ -1,76 +1,73 @@
 """BERT for Keras 3, whole: from raw text to a served model.
 
-Layers, models and optimizers are imported at once, so that `keras.models.load_model` knows them; they need no
-TensorFlow. What works on strings (tokenizer, checkpoints, export) is imported at its first use.
+Importing it brings in neither Keras nor TensorFlow: each name below is imported when it is first used.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from keras_bert import layers, models, optimization
-from keras_bert.config import BertConfig
-from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
-from keras_bert.models import (
-    backbone,
-    config_of,
-    labels_of,
-    masked_language_model,
-    pretrainer,
-    span_predictor,
-    text_classifier,
-    text_regressor,
-    token_classifier,
-)
-from keras_bert.optimization import LAMB, AdamW, WarmupPolynomialDecay
+import wrapt
 
 if TYPE_CHECKING:
-    from keras_bert import (
-        answer_metrics,
-        callbacks,
-        checkpoints,
-        data,
-        decoding,
-        distribution,
-        export,
-        features,
-        initialization,
-        metrics,
-        prediction,
-        resume,
-        text,
-    )
+    from keras_bert import checkpoints, data, distribution, export, layers, metrics, models, prediction, text, training
     from keras_bert.checkpoints import load_pretrained, save_pretrained
+    from keras_bert.config import BertConfig
     from keras_bert.export import export_saved_model
-    from keras_bert.features import embed
-    from keras_bert.prediction import fill_masks, predict_in_batches, predictor
+    from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
+    from keras_bert.models import (
+        backbone,
+        masked_language_model,
+        pretrainer,
+        span_predictor,
+        text_classifier,
+        text_regressor,
+        token_classifier,
+    )
+    from keras_bert.prediction import embed, fill_masks, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
+    from keras_bert.training import callbacks, initialization, resume
+    from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
 
 __version__ = "0.1.0"
 
-# Name -> the module that is imported when the name is first used.
-_LAZY = {
-    "answer_metrics": "keras_bert.answer_metrics",
-    "callbacks": "keras_bert.callbacks",
-    "checkpoints": "keras_bert.checkpoints",
-    "data": "keras_bert.data",
-    "decoding": "keras_bert.decoding",
-    "distribution": "keras_bert.distribution",
-    "export": "keras_bert.export",
-    "features": "keras_bert.features",
-    "initialization": "keras_bert.initialization",
-    "metrics": "keras_bert.metrics",
-    "prediction": "keras_bert.prediction",
-    "resume": "keras_bert.resume",
-    "text": "keras_bert.text",
-    "WordPieceTokenizer": "keras_bert.text",
-    "train_vocabulary": "keras_bert.text",
-    "load_pretrained": "keras_bert.checkpoints",
-    "save_pretrained": "keras_bert.checkpoints",
-    "embed": "keras_bert.features",
-    "export_saved_model": "keras_bert.export",
-    "fill_masks": "keras_bert.prediction",
-    "predict_in_batches": "keras_bert.prediction",
-    "predictor": "keras_bert.prediction",
+# Name -> the module that has it, or that it is.
+_MODULES = {
+    "AdamW": "training.optimizers",
+    "BertConfig": "config",
+    "LAMB": "training.optimizers",
+    "MLMHead": "layers",
+    "NSPHead": "layers",
+    "TokenAndPositionAndSegmentEmbedding": "layers",
+    "TransformerEncoder": "layers",
+    "WarmupPolynomialDecay": "training.optimizers",
+    "WordPieceTokenizer": "text",
+    "backbone": "models",
+    "callbacks": "training.callbacks",
+    "checkpoints": "checkpoints",
+    "data": "data",
+    "distribution": "distribution",
+    "embed": "prediction",
+    "export": "export",
+    "export_saved_model": "export",
+    "fill_masks": "prediction",
+    "initialization": "training.initialization",
+    "layers": "layers",
+    "load_pretrained": "checkpoints",
+    "masked_language_model": "models",
+    "metrics": "metrics",
+    "models": "models",
+    "prediction": "prediction",
+    "predictor": "prediction",
+    "pretrainer": "models",
+    "resume": "training.resume",
+    "save_pretrained": "checkpoints",
+    "span_predictor": "models",
+    "text": "text",
+    "text_classifier": "models",
+    "text_regressor": "models",
+    "token_classifier": "models",
+    "train_vocabulary": "text",
+    "training": "training",
 }
 
 __all__ = [  # noqa: RUF022 (it would have capitals first)
@@ -83,28 +80,21 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "TransformerEncoder",
     "WarmupPolynomialDecay",
     "WordPieceTokenizer",
-    "answer_metrics",
     "backbone",
     "callbacks",
     "checkpoints",
-    "config_of",
     "data",
-    "decoding",
     "distribution",
     "embed",
     "export",
     "export_saved_model",
-    "features",
     "fill_masks",
     "initialization",
-    "labels_of",
     "layers",
     "load_pretrained",
     "masked_language_model",
     "metrics",
     "models",
-    "optimization",
-    "predict_in_batches",
     "prediction",
     "predictor",
     "pretrainer",
@@ -116,17 +106,25 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "text_regressor",
     "token_classifier",
     "train_vocabulary",
+    "training",
 ]
 
 
 def __getattr__(name):
-    if name not in _LAZY:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(_LAZY[name])
-    value = module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    value = module if _MODULES[name].rpartition(".")[2] == name else getattr(module, name)
     globals()[name] = value
     return value
 
 
 def __dir__():
     return [*__all__, "__version__"]
+
+
+@wrapt.when_imported("keras")
+def _register(_):
+    """Once Keras is there, tells it of our layers and models, so that `keras.models.load_model` finds them."""
+    for module in ("models", "training.optimizers"):
+        importlib.import_module(f"{__name__}.{module}")

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from keras_bert.activations import activation_named
-from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
+from keras_bert.layers.activations import activation_named
+from keras_bert.utils.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 
 # (num_layers, hidden_dim, num_heads) of the sizes published with the paper; intermediate_dim is 4 x hidden_dim.
 _SIZES = {

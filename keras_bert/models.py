@@ -5,8 +5,8 @@ Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positi
 
 import keras
 
-from keras_bert.checks import check_positive_integer
 from keras_bert.config import BertConfig
+from keras_bert.distribution.model import BertModel
 from keras_bert.layers import (
     ClassificationHead,
     MLMHead,
@@ -15,7 +15,7 @@ from keras_bert.layers import (
     TokenAndPositionAndSegmentEmbedding,
     TransformerEncoder,
 )
-from keras_bert.training import BertModel
+from keras_bert.utils.checks import check_names, check_positive_integer
 
 
 def backbone(config, name="backbone"):
@@ -72,59 +72,35 @@ def backbone(config, name="backbone"):
         )(hidden_states, padding_mask=inputs["padding_mask"])  # [B, T, D]
     pooled_output = Pooler(config.hidden_dim, config.initializer_range, name="pooler")(hidden_states)  # [B, D]
     outputs = {"sequence_output": hidden_states, "pooled_output": pooled_output}
-    return BertModel(inputs, outputs, name=name)
+    return BertModel(inputs, outputs, name=name, task="backbone", config=config)
 
 
-def config_of(model):
-    """Reads the `BertConfig` of any model of this library off its layers.
+def check_built(model, *tasks):
+    """Checks that a model was made by a builder of this library.
 
     Args:
-        model: A backbone, or a model that was built on one.
+        model: Whatever came.
+        *tasks: Names of the builders that will do; none: any.
 
     Returns:
-        A `BertConfig`.
+        The name of its builder.
 
     Raises:
-        ValueError: If the model has no BERT encoder.
+        ValueError: If it wasn't made by one of them.
 
     Example:
-    >>> config_of(backbone(BertConfig.named("tiny"))).num_heads
-    2
+    >>> check_built(text_regressor(backbone(BertConfig.named("tiny"))), "text_classifier", "text_regressor")
+    'text_regressor'
     """
-    embedding = embedding_of(model)
-    _layer(model, TransformerEncoder, "encoder_0")
-    encoders = [layer for layer in model.layers if isinstance(layer, TransformerEncoder)]
-    return BertConfig(
-        vocabulary_size=embedding.vocabulary_size,
-        num_layers=len(encoders),
-        num_heads=encoders[0].num_heads,
-        hidden_dim=embedding.hidden_dim,
-        intermediate_dim=encoders[0].intermediate_dim,
-        max_sequence_length=embedding.max_sequence_length,
-        num_segments=embedding.num_segments,
-        dropout=embedding.dropout,
-        attention_dropout=encoders[0].attention_dropout,
-        activation=encoders[0].activation,
-        layer_norm_epsilon=embedding.layer_norm_epsilon,
-        initializer_range=embedding.initializer_range,
-    )
-
-
-def labels_of(model):
-    """Reads the names of a classifier's classes.
-
-    Args:
-        model: Any model of this library.
-
-    Returns:
-        A tuple of C strings, or None where the model has no head with labels.
-
-    Example:
-    >>> labels_of(text_classifier(backbone(BertConfig.named("tiny")), num_classes=2, labels=["no", "yes"]))
-    ('no', 'yes')
-    """
-    heads = [layer for layer in getattr(model, "layers", ()) if isinstance(layer, ClassificationHead)]
-    return heads[0].labels if heads else None
+    task = getattr(model, "task", None)
+    if task is None or (tasks and task not in tasks):
+        received = f"a {task}" if task else f"{model!r:.80} of type {type(model).__name__}"
+        wanted = ", ".join(tasks) or "backbone or one that puts a head on it"
+        raise ValueError(
+            f"`model` must come from one of keras_bert's builders, {wanted}, or from load_pretrained with such a task. "
+            f"Received: {received}."
+        )
+    return task
 
 
 def check_length_of(model, max_length):
@@ -176,7 +152,7 @@ def pretrainer(backbone):
     pooler = _layer(backbone, Pooler, "pooler")
     pooled = pooler(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
     outputs = {"mlm": mlm_logits, "nsp": NSPHead(pooler.initializer_range, name="nsp")(pooled)}
-    return BertModel({**mlm_inputs, "cls_positions": cls_positions}, outputs, name="pretrainer")
+    return _model({**mlm_inputs, "cls_positions": cls_positions}, outputs, "pretrainer", backbone)
 
 
 def masked_language_model(backbone):
@@ -198,13 +174,13 @@ def masked_language_model(backbone):
     (None, None, 29)
     """
     inputs, logits = _masked_words(backbone)
-    return BertModel(inputs, {"mlm": logits}, name="masked_language_model")
+    return _model(inputs, {"mlm": logits}, "masked_language_model", backbone)
 
 
 def _masked_words(backbone):
     """backbone -> inputs with mask_positions [B, M], logits [B, M, V]."""
     _check_backbone(backbone)
-    config = config_of(backbone)
+    config = backbone.config
     inputs = {**backbone.input, "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions")}
     token_table = embedding_of(backbone)(inputs["token_ids"], table_only=True)  # [V, D]
     head = MLMHead(
@@ -237,9 +213,9 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> model = text_classifier(backbone(BertConfig.named("tiny")), num_classes=3)
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     """
-    _check_classes(num_classes)
-    head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
-    return BertModel(backbone.input, head(backbone.output["pooled_output"]), name="text_classifier")
+    labels = _checked_labels(labels, num_classes)
+    head = _classification_head(backbone, num_classes, dropout, "classifier")
+    return _model(backbone.input, head(backbone.output["pooled_output"]), "text_classifier", backbone, labels)
 
 
 def text_regressor(backbone, dropout=None):
@@ -258,8 +234,8 @@ def text_regressor(backbone, dropout=None):
     Example:
     >>> text_regressor(backbone(BertConfig.named("tiny"))).compile("adam", "mse")
     """
-    head = _classification_head(backbone, 1, None, dropout, "regressor")
-    return BertModel(backbone.input, head(backbone.output["pooled_output"]), name="text_regressor")
+    head = _classification_head(backbone, 1, dropout, "regressor")
+    return _model(backbone.input, head(backbone.output["pooled_output"]), "text_regressor", backbone)
 
 
 def token_classifier(backbone, num_classes, labels=None, dropout=None):
@@ -282,9 +258,9 @@ def token_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> tuple(model.output.shape)
     (None, None, 3)
     """
-    _check_classes(num_classes)
-    head = _classification_head(backbone, num_classes, labels, dropout, "classifier")
-    return BertModel(backbone.input, head(backbone.output["sequence_output"]), name="token_classifier")
+    labels = _checked_labels(labels, num_classes)
+    head = _classification_head(backbone, num_classes, dropout, "classifier")
+    return _model(backbone.input, head(backbone.output["sequence_output"]), "token_classifier", backbone, labels)
 
 
 def span_predictor(backbone):
@@ -304,32 +280,36 @@ def span_predictor(backbone):
     >>> sorted(span_predictor(backbone(BertConfig.named("tiny"))).output)
     ['end_logits', 'start_logits']
     """
-    head = _classification_head(backbone, 2, None, 0.0, "span")
+    head = _classification_head(backbone, 2, 0.0, "span")
     logits = head(backbone.output["sequence_output"])  # [B, T, 2]
     outputs = {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
-    return BertModel(backbone.input, outputs, name="span_predictor")
+    return _model(backbone.input, outputs, "span_predictor", backbone)
 
 
-def _classification_head(backbone, num_classes, labels, dropout, name):
+def _model(inputs, outputs, task, backbone, labels=None):
+    """inputs, outputs, name of the builder, its backbone, its classes' names -> a BertModel."""
+    return BertModel(inputs, outputs, name=task, task=task, config=backbone.config, labels=labels)
+
+
+def _classification_head(backbone, num_classes, dropout, name):
     """backbone and the head's arguments -> a ClassificationHead."""
     _check_backbone(backbone)
-    embedding = embedding_of(backbone)
     return ClassificationHead(
         num_classes=num_classes,
-        dropout=embedding.dropout if dropout is None else dropout,
-        initializer_range=embedding.initializer_range,
-        labels=labels,
+        dropout=backbone.config.dropout if dropout is None else dropout,
+        initializer_range=backbone.config.initializer_range,
         name=name,
     )
 
 
-def _check_classes(num_classes):
-    """number of classes -> None; a `ValueError` if there is nothing to choose from."""
+def _checked_labels(labels, num_classes):
+    """names of classes or None, their number -> the names as a tuple, or None."""
     if check_positive_integer("num_classes", num_classes) == 1:
         raise ValueError(
             "`num_classes` must be at least 2: with a single class every answer is that class. For a score, build a "
             "text_regressor. Received: num_classes=1."
         )
+    return None if labels is None else check_names("labels", labels, "num_classes", num_classes)
 
 
 def _layer(model, kind, name):
@@ -350,10 +330,8 @@ def embedding_of(model):
 
 def _check_backbone(backbone):
     """Raises a `ValueError` unless the model is a backbone."""
-    output = getattr(backbone, "output", None) if isinstance(backbone, keras.Model) else None
-    if not isinstance(output, dict) or set(output) != {"sequence_output", "pooled_output"}:
+    if not isinstance(backbone, BertModel) or backbone.task != "backbone":
         raise ValueError(
             "`backbone` must be a model from keras_bert.backbone or keras_bert.load_pretrained, with the outputs "
             f"sequence_output and pooled_output. Received: backbone={backbone!r}."
         )
-    embedding_of(backbone)

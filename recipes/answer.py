@@ -27,13 +27,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import keras_bert
-from keras_bert.answer_metrics import best_null_threshold, score_answers
-from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import answering_batches, read_squad
-from keras_bert.data.answers import check_room, evaluation_remarks
+from keras_bert.data.question_batches import check_room, evaluation_remarks
 from keras_bert.distribution import check_same, is_chief
-from keras_bert.files import check_outputs, write_text, written_beside
+from keras_bert.metrics import best_null_threshold, score_answers
+from keras_bert.training.callbacks import KeepBest, Throughput
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.files import check_outputs, write_text, written_beside
 
 SAMPLES = Path(__file__).parent / "samples" / "answer"
 # JSON has no infinity, which is the difference where a context is empty.

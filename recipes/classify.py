@@ -23,12 +23,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import keras_bert
-from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_labels, classification_batches, read_labelled_texts
 from keras_bert.distribution import check_same, is_chief
-from keras_bert.files import check_outputs
 from keras_bert.metrics import class_scores
+from keras_bert.training.callbacks import KeepBest, Throughput
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.files import check_outputs
 
 SAMPLES = Path(__file__).parent / "samples" / "classify"
 

@@ -25,12 +25,12 @@ import keras
 import numpy as np
 
 import keras_bert
-from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_labels, check_scores, classification_batches, read_labelled_texts, regression_batches
 from keras_bert.distribution import check_same, is_chief
-from keras_bert.files import check_outputs
 from keras_bert.metrics import class_scores, correlations
+from keras_bert.training.callbacks import KeepBest, Throughput
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.files import check_outputs
 
 SAMPLES = Path(__file__).parent / "samples" / "pair"
 

@@ -31,13 +31,13 @@ import keras
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.callbacks import Throughput
-from keras_bert.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts, write_python_documentation
 from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
-from keras_bert.files import check_apart, check_writable, fingerprint_of
-from keras_bert.initialization import neighbour_attention, unigram_bias
-from keras_bert.resume import Resume, calls_of_fit
+from keras_bert.training.callbacks import Throughput
+from keras_bert.training.initialization import neighbour_attention, unigram_bias
+from keras_bert.training.resume import Resume, calls_of_fit
+from keras_bert.utils.checks import check_divides, check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.files import check_apart, check_writable, fingerprint_of
 
 SENTENCES = (
     'If the file is not found, a "FileNotFoundError" is [MASK].',

@@ -24,13 +24,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import keras_bert
-from keras_bert.callbacks import KeepBest, Throughput
-from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.data import check_tags, read_tagged, tagging_batches
 from keras_bert.distribution import check_same, is_chief
-from keras_bert.files import check_outputs
 from keras_bert.metrics import character_f1, entity_scores, tag_accuracy
 from keras_bert.prediction import unit_tagger
+from keras_bert.training.callbacks import KeepBest, Throughput
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.files import check_outputs
 
 SAMPLES = Path(__file__).parent / "samples" / "tag"
 

@@ -59,7 +59,7 @@ def train_save_and_load(name, model, losses, batch, labels):
     loaded = keras.models.load_model(f"{folder}/{name}.keras")
     for key, value in predict(name, loaded, batch).items():
         np.testing.assert_allclose(value, expected[key], atol=1e-6)
-    assert keras_bert.labels_of(loaded) == keras_bert.labels_of(model)
+    assert loaded.labels == model.labels
     return expected
 
 # What TensorFlow saved gives the same outputs here.
@@ -68,7 +68,7 @@ for name in ("backbone", "pretrainer", "text_classifier"):
     outputs |= predict(name, model, data if name == "pretrainer" else inputs)
 
 # What is built here trains a step, and comes back from disk the same.
-config = keras_bert.config_of(model)
+config = model.config
 model = keras_bert.pretrainer(keras_bert.backbone(config))
 labels = {"mlm": np.full((3, 2), 4), "nsp": np.full((3, 2), 1)}
 outputs |= train_save_and_load("jax_pretrainer", model, {"mlm": loss, "nsp": loss}, data, labels)

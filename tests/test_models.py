@@ -229,8 +229,7 @@ def test_save_and_load(tmp_path, name):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_equal_outputs(model, loaded)
-    assert keras_bert.config_of(loaded) == keras_bert.config_of(model)
-    assert keras_bert.labels_of(loaded) == keras_bert.labels_of(model)
+    assert (loaded.task, loaded.config, loaded.labels) == (name, model.config, model.labels)
     assert [v.path for v in loaded.trainable_variables] == [v.path for v in model.trainable_variables]
 
 
@@ -274,21 +273,21 @@ def test_a_compiled_model_trains_on_after_loading(tmp_path):
     assert_equal_outputs(model, loaded, tolerance=1e-5)
 
 
-def test_config_is_read_off_every_model():
+def test_every_model_has_the_config_of_its_backbone():
     c = config(
         dropout=0.2, attention_dropout=0.3, activation="gelu_tanh", layer_norm_epsilon=1e-7, initializer_range=0.04
     )
     model = keras_bert.backbone(c)
     for build in BUILDERS.values():
-        assert keras_bert.config_of(build(model)) == c
+        assert build(model).config == c
 
 
 def test_labels():
     model = backbone()
-    assert keras_bert.labels_of(BUILDERS["text_classifier"](model)) == ("가", "b", "c")
-    assert keras_bert.labels_of(BUILDERS["token_classifier"](model)) == ("O", "B-PER")
+    assert BUILDERS["text_classifier"](model).labels == ("가", "b", "c")
+    assert BUILDERS["token_classifier"](model).labels == ("O", "B-PER")
     for name in ("backbone", "pretrainer", "text_regressor", "span_predictor"):
-        assert keras_bert.labels_of(BUILDERS[name](model)) is None
+        assert BUILDERS[name](model).labels is None
 
 
 def test_a_head_shares_the_weights_of_its_backbone():
@@ -524,10 +523,27 @@ def test_builders_want_a_backbone(name, not_a_backbone):
         BUILDERS[name](not_a_backbone())
 
 
-@pytest.mark.parametrize("value", [lambda: None, other_embedding])
-def test_config_of_wants_a_model_of_this_library(value):
-    with pytest.raises(ValueError, match="BERT"):
-        keras_bert.config_of(value())
+@pytest.mark.parametrize("value", [lambda: None, other_embedding, lambda: keras.Sequential([keras.layers.Dense(2)])])
+def test_what_no_builder_made_is_named(value):
+    with pytest.raises(ValueError, match="must come from one of keras_bert's builders, pretrainer"):
+        keras_bert.models.check_built(value(), "pretrainer")
+    with pytest.raises(ValueError, match="Received: a backbone"):
+        keras_bert.models.check_built(backbone(), "pretrainer", "text_classifier")
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_clones_know_what_they_are(name):
+    model = BUILDERS[name](backbone())
+    clone = keras.models.clone_model(model)
+    assert (
+        (clone.task, clone.config, clone.labels)
+        == (model.task, model.config, model.labels)
+        == (
+            name,
+            config(),
+            model.labels,
+        )
+    )
 
 
 @pytest.mark.parametrize("build", [keras_bert.text_classifier, keras_bert.token_classifier])

@@ -46,7 +46,7 @@ def test_pairs_are_classified_and_served(pair, config, tmp_path, dropout_rates):
     answer = serve(text=tf.constant(["film 3", "film 4"]), second_text=tf.constant(["good book 3", "dull book 4"]))
     assert answer["label"].numpy().tolist() == [b"yes", b"no"]
     model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
-    assert keras_bert.labels_of(model) == ("no", "yes")
+    assert model.labels == ("no", "yes")
     assert dropout_rates(tmp_path / "model") == {0.0}
 
 

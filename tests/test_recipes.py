@@ -94,7 +94,7 @@ def test_what_classify_writes_is_used_again(classify, reviews, dropout_rates):
     serve = tf.saved_model.load(reviews / "served").signatures["serving_default"]
     assert serve(text=tf.constant(["a good book", "a dull book"]))["label"].numpy().tolist() == [b"1", b"0"]
     model, tokenizer = keras_bert.load_pretrained(reviews / "model", task="text_classifier")
-    assert keras_bert.labels_of(model) == ("0", "1")
+    assert model.labels == ("0", "1")
     assert tokenizer.strip_accents is False
     options = {"pretrained": str(reviews / "model"), "limit": 8, "test": reviews / "test.tsv", "learning_rate": 1e-5}
     again = classify.main(config(classify, reviews, dropout=0.0, output=reviews / "again", **options))

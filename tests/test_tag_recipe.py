@@ -59,7 +59,7 @@ def test_what_tag_writes_is_used_again(tag, people, dropout_rates):
         [[12], [-1]],
     )
     model, _ = keras_bert.load_pretrained(people / "model", task="token_classifier")
-    assert keras_bert.labels_of(model) == ("B-PER", "I-PER", "O")
+    assert model.labels == ("B-PER", "I-PER", "O")
     options = {"pretrained": str(people / "model"), "limit": 8, "test": people / "test.conll", "learning_rate": 1e-6}
     outputs = {"output": people / "again"}
     again = tag.main(config(tag, people, max_length=5, stride=1, dropout=0.0, **outputs, **options))  # in windows

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size, read_json
-from keras_bert.checks import check_rate
-from keras_bert.files import written_beside
-from keras_bert.models import config_of
+from keras_bert.models import check_built
+from keras_bert.utils.checks import check_rate
+from keras_bert.utils.files import written_beside
 
 __all__ = ["load_pretrained", "save_pretrained"]
 
@@ -92,7 +92,7 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore")
     ...     loaded, tokenizer = load_pretrained(directory, task="text_classifier")
-    >>> models.labels_of(loaded)
+    >>> loaded.labels
     ('bad', 'fair', 'good')
     """
     if task not in tuple(HEADS):
@@ -139,7 +139,8 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
     """
     if layout not in tuple(_LAYOUT_FILES):
         raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
-    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer to be saved")
+    check_built(model)
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer to be saved")
     with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
         _format(layout).write(model, tokenizer, beside, labels)
 

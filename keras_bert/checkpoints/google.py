@@ -13,7 +13,6 @@ from keras_bert.checkpoints.weights import (
     foreign_weights,
     open_tokenizer,
     read_json,
-    task_of,
 )
 
 # Layer of this library -> scopes of the original model's variables.
@@ -73,7 +72,7 @@ def open_checkpoint(directory):
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
     check_no_labels(model, labels, "Google's")
-    config = config_to(model, task_of(model), None)
+    config = config_to(model, None)
     if config["hidden_act"] not in _ACTIVATIONS:
         raise ValueError(
             f"Google's original code has no activation {config['hidden_act']!r}; it has {', '.join(_ACTIVATIONS)}. "

@@ -8,9 +8,8 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save_file
 
-from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json, task_of
+from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json
 from keras_bert.config import BertConfig
-from keras_bert.models import config_of, labels_of
 
 # Layer of this library -> layers of BertModel and of the heads in transformers.
 _ENCODER_LAYER = {
@@ -102,8 +101,7 @@ def open_checkpoint(directory):
 
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
-    task = task_of(model)
-    prefix = "" if task == "backbone" else "bert."
+    prefix = "" if model.task == "backbone" else "bert."
     weights = {
         name if name.startswith(("cls.", "classifier.", "qa_outputs.")) else prefix + name: array
         for name, array in foreign_weights(model, foreign_names, orient).items()
@@ -112,7 +110,7 @@ def write(model, tokenizer, directory, labels=None):
         save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
     except safetensors.SafetensorError as error:
         raise OSError(f"The weights can't be written to {directory}: {error}. Is the disk full?") from error
-    config = config_to(model, task, labels)
+    config = config_to(model, labels)
     if tokenizer is not None:
         tokenizer.save(directory)
         config["pad_token_id"] = int(tokenizer.vocabulary["[PAD]"])
@@ -246,9 +244,9 @@ def config_from(config, origin):
     return BertConfig(**fields, activation=_ACTIVATIONS[config.get("hidden_act") or "gelu"])
 
 
-def config_to(model, task, labels):
-    """model, its task, the classes' names or None -> contents of a config.json."""
-    config = config_of(model)
+def config_to(model, labels):
+    """model, the classes' names or None -> contents of a config.json."""
+    task, config = model.task, model.config
     hidden_act = next((name for name, ours in _ACTIVATIONS.items() if ours == config.activation), None)
     if hidden_act is None:
         raise ValueError(
@@ -276,7 +274,7 @@ def config_to(model, task, labels):
             raise ValueError(f"`labels` are for classifiers. Received: labels={list(labels)!r} for a {task}.")
         return contents
     (head,) = heads
-    labels = labels_of(model) if labels is None else tuple(labels)
+    labels = model.labels if labels is None else tuple(labels)
     if labels is not None and (len(labels) != head.num_classes or len({*labels}) != head.num_classes):
         raise ValueError(f"`labels` must be {head.num_classes} different names. Received: labels={list(labels)!r}.")
     names = labels or [f"LABEL_{i}" for i in range(head.num_classes)]

@@ -11,10 +11,8 @@ from keras_bert.checkpoints.weights import (
     foreign_weights,
     open_tokenizer,
     read_json,
-    task_of,
 )
 from keras_bert.config import BertConfig
-from keras_bert.models import config_of
 
 # Arguments of BertBackbone that are fields of BertConfig too, under the same names.
 _SHARED_FIELDS = (
@@ -75,7 +73,7 @@ def open_checkpoint(directory):
 
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
-    task, config = task_of(model), config_of(model)
+    task, config = model.task, model.config
     check_no_labels(model, labels, "KerasHub's")
     _check_arithmetic(model, task, config)
     shared = {field: getattr(config, field) for field in _SHARED_FIELDS}

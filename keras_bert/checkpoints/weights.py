@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from keras_bert import models
-from keras_bert.checks import check_names, some_of
 from keras_bert.config import BertConfig
+from keras_bert.utils.checks import check_names, some_of
 
 # Task, which is its builder's name -> the names of its heads' layers.
 HEADS = {
@@ -103,17 +103,6 @@ def foreign_weights(model, foreign_names, orient):
     return weights
 
 
-def task_of(model):
-    """model of this library -> the name of its builder."""
-    names = {layer.name for layer in model.layers}
-    if "classifier" in names:
-        return "token_classifier" if len(model.output.shape) == 3 else "text_classifier"
-    for task in ("pretrainer", "masked_language_model", "text_regressor", "span_predictor"):
-        if names.issuperset(HEADS[task]):
-            return task
-    return "backbone"
-
-
 def open_tokenizer(load, origin):
     """Function that takes WordPieceTokenizer and gives a tokenizer or None -> the same, or None where it can't be."""
     try:
@@ -150,7 +139,7 @@ def check_no_labels(model, labels, layout):
     """model, the user's labels, a layout without labels -> None; a `ValueError`, or a warning of the model's own."""
     if labels is not None:
         raise ValueError(f'{layout} layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
-    if (own := models.labels_of(model)) is not None:
+    if (own := model.labels) is not None:
         warnings.warn(
             f"{layout} layout has no place for the model's labels, {', '.join(map(repr, own))}: they aren't saved. "
             'Pass them to load_pretrained as labels=[...], or use layout="hugging_face".',

@@ -1,14 +1,18 @@
 """From labelled examples, or plain text, to batches, in tf.data."""
 
-from keras_bert.data.answers import answering_batches
 from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, read_tagged
-from keras_bert.data.documents import corpus_files, write_python_documentation
-from keras_bert.data.examples import LabelledTexts, check_labels, check_scores, read_labelled_texts
+from keras_bert.data.labelled_texts import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
-from keras_bert.data.pretraining import PretrainingBatches, masked_word_counts
+from keras_bert.data.pretraining import (
+    PretrainingBatches,
+    corpus_files,
+    masked_word_counts,
+    write_python_documentation,
+)
+from keras_bert.data.question_batches import answering_batches
 from keras_bert.data.squad import Question, Questions, read_squad
-from keras_bert.data.tagging import tagging_batches
-from keras_bert.data.tasks import classification_batches, regression_batches
+from keras_bert.data.tag_batches import tagging_batches
+from keras_bert.data.text_batches import classification_batches, regression_batches
 
 __all__ = [
     "LabelledTexts",

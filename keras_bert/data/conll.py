@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.checks import check_encodable, some_of
+from keras_bert.utils.checks import check_encodable, some_of
 
 # The head of a sentence in KLUE's files: "## klue-ner-v1_dev_00000<tab>the sentence".
 _COMMENT_CELL = re.compile(r"#+ [^\t]+\t")

@@ -5,7 +5,7 @@ Legend of the shapes: B batch, T tokens, W rows in a window.
 
 import tensorflow as tf
 
-from keras_bert.checks import check_positive_integer
+from keras_bert.utils.checks import check_positive_integer
 
 # Batches of a window: rows are sorted by length among this many batches, which bounds memory.
 _BATCHES_A_WINDOW = 64

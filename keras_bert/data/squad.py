@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.checks import check_encodable, some_of
+from keras_bert.utils.checks import check_encodable, some_of
 
 
 class Question(NamedTuple):

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_bert.checks import check_positive_integer, check_positive_number, check_rate
 from keras_bert.layers.initializer import truncated_normal
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
 
 
 @keras.saving.register_keras_serializable("keras_bert")

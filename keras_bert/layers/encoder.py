@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from keras_bert.activations import activation_named
-from keras_bert.checks import (
+from keras_bert.layers.activations import activation_named
+from keras_bert.layers.initializer import truncated_normal
+from keras_bert.utils.checks import (
     check_divides,
     check_positive_integer,
     check_positive_number,
     check_rate,
     check_vectors,
 )
-from keras_bert.layers.initializer import truncated_normal
 
 
 @keras.saving.register_keras_serializable("keras_bert")

@@ -3,15 +3,14 @@
 import keras
 from keras import ops
 
-from keras_bert.activations import activation_named
-from keras_bert.checks import (
-    check_names,
+from keras_bert.layers.activations import activation_named
+from keras_bert.layers.initializer import truncated_normal
+from keras_bert.utils.checks import (
     check_positive_integer,
     check_positive_number,
     check_rate,
     check_vectors,
 )
-from keras_bert.layers.initializer import truncated_normal
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -183,20 +182,19 @@ class ClassificationHead(keras.layers.Layer):
         Logits [..., C], float32.
 
     Raises:
-        ValueError: If an argument is out of its range, or there are not as many distinct labels as classes.
+        ValueError: If an argument is out of its range.
 
     Example:
-    >>> head = ClassificationHead(num_classes=2, labels=["negative", "positive"])
+    >>> head = ClassificationHead(num_classes=2)
     >>> tuple(head(np.zeros((3, 12))).shape)
     (3, 2)
     """
 
-    def __init__(self, num_classes, dropout=0.1, initializer_range=0.02, labels=None, **kwargs):
+    def __init__(self, num_classes, dropout=0.1, initializer_range=0.02, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = check_positive_integer("num_classes", num_classes)
         self.dropout = check_rate("dropout", dropout)
         self.initializer_range = check_positive_number("initializer_range", initializer_range)
-        self.labels = None if labels is None else check_names("labels", labels, "num_classes", self.num_classes)
         self.head_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
         # The logits are few: in float32 they cost nothing, and a bfloat16 logit has only 8 significant bits.
         self.dense = keras.layers.Dense(
@@ -224,7 +222,6 @@ class ClassificationHead(keras.layers.Layer):
             "num_classes": self.num_classes,
             "dropout": self.dropout,
             "initializer_range": self.initializer_range,
-            "labels": None if self.labels is None else list(self.labels),
         }
 
 
@@ -249,11 +246,11 @@ class NSPHead(ClassificationHead):
     """
 
     def __init__(self, initializer_range=0.02, **kwargs):
-        super().__init__(num_classes=2, dropout=0.0, initializer_range=initializer_range, labels=None, **kwargs)
+        super().__init__(num_classes=2, dropout=0.0, initializer_range=initializer_range, **kwargs)
 
     def get_config(self):
         config = super().get_config()
-        return {key: value for key, value in config.items() if key not in ("num_classes", "dropout", "labels")}
+        return {key: value for key, value in config.items() if key not in ("num_classes", "dropout")}
 
 
 def tokens_at(sequence_output, positions):

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bert.checkpoints.weights import check_vocabulary_size, task_of
-from keras_bert.checks import check_positive_integer
+from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.data.packing import check_max_length, pack, pad
-from keras_bert.models import check_length_of, config_of
+from keras_bert.models import check_built, check_length_of
+from keras_bert.utils.checks import check_positive_integer
 
 # Letters and digits of one word; ideographs are words of their own.
 _LETTERS = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]*"
@@ -42,10 +42,8 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
     >>> token in tokenizer.vocabulary and 1 / 7 < probability < 1
     True
     """
-    task = task_of(model) if isinstance(model, keras.Model) else type(model).__name__
-    if task not in ("pretrainer", "masked_language_model"):
-        raise ValueError(f"`model` must come from keras_bert's pretrainer or masked_language_model. Received: {task}.")
-    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
+    check_built(model, "pretrainer", "masked_language_model")
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_positive_integer("count", count)
     max_length = check_length_of(model, max_length)
     check_max_length(max_length)
@@ -69,7 +67,7 @@ def _fill(text, model, tokenizer, count, max_length):
             f"{count_of_masks - len(masked)} of {count_of_masks} aren't. Give a shorter text, or a larger `max_length`."
         )
     inputs["mask_positions"] = tf.cast(masked[None], tf.int32)
-    if task_of(model) == "pretrainer":
+    if model.task == "pretrainer":
         inputs["cls_positions"] = tf.zeros([1, 1], tf.int32)
     logits = model.predict_on_batch({name: value.numpy() for name, value in inputs.items()})["mlm"][0]  # [M, V]
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.checks import check_names, check_positive_integer
 from keras_bert.data.packing import check_max_length, pad
-from keras_bert.data.tagging import tokens_of_units
+from keras_bert.data.tag_batches import tokens_of_units
 from keras_bert.data.windows import check_stride, default_stride, most_context, windowed
-from keras_bert.decoding import fill_tags, is_bio, join_entities, repair_tags
-from keras_bert.models import check_length_of, config_of, labels_of
+from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.backend import check_backend
+from keras_bert.prediction.decoding import fill_tags, is_bio, join_entities, repair_tags
 from keras_bert.prediction.slices import in_slices
+from keras_bert.utils.checks import check_names, check_positive_integer
 
 _WHITE_SPACE = r"[\s\p{Z}]+"
 _PARTS_WORDS = r"[\t\n\r\p{Z}]"  # what is white space to the tokenizer: other control characters it drops
@@ -96,7 +96,8 @@ def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, l
     (3, 'O')
     """
     check_backend()
-    check_vocabulary_size(tokenizer, config_of(model), "the model and the tokenizer")
+    check_built(model, "token_classifier")
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_positive_integer("batch_size", batch_size)
     labels = class_names(model, labels)
     fallback = _checked_fallback(fallback, labels)
@@ -135,7 +136,7 @@ def class_names(model, labels=None):
     """classifier of texts or tokens, names or None -> names of its classes: those given, its own, or numbers."""
     num_classes = model.output.shape[-1]
     if labels is None:
-        labels = labels_of(model) or [str(number) for number in range(num_classes)]
+        labels = model.labels or [str(number) for number in range(num_classes)]
     return check_names("labels", labels, "num_classes", num_classes)
 
 

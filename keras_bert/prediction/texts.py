@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_bert.data.packing import check_max_length, model_inputs, pad
 from keras_bert.data.windows import check_stride, windowed
-from keras_bert.decoding import decode_classes, decode_scores
+from keras_bert.prediction.decoding import decode_classes, decode_scores
 from keras_bert.prediction.slices import in_slices
 
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 import tensorflow_text
 import tokenizers
 
-from keras_bert.files import write_text
 from keras_bert.text.normalization import (
     FIRST_SPECIAL,
     MAX_WORD_LENGTH,
@@ -29,6 +28,7 @@ from keras_bert.text.vocabulary import (
     read_vocabulary,
     write_vocabulary,
 )
+from keras_bert.utils.files import write_text
 
 # Tokens with one of these are never found: white space, control characters and plane 16 are in no word of a
 # normalized text. Some mean something to FastWordpieceTokenizer or to the normalization, so they are kept from it.

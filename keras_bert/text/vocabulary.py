@@ -9,9 +9,9 @@ import zlib
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from keras_bert.checks import check_positive_integer, some_of
-from keras_bert.files import open_text, write_text
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
+from keras_bert.utils.checks import check_positive_integer, some_of
+from keras_bert.utils.files import open_text, write_text
 
 
 def check_vocabulary(tokens, source="`vocabulary`"):

@@ -101,7 +101,7 @@ def test_every_weight_of_the_release_is_where_it_belongs(tmp_path):
     np.testing.assert_array_equal(ours["mlm/bias"], weights["cls/predictions/output_bias"])
     np.testing.assert_array_equal(ours["nsp/dense/kernel"], weights["cls/seq_relationship/output_weights"].T)
 
-    config = models.config_of(model)
+    config = model.config
     assert (config.dropout, config.attention_dropout, config.activation) == (0.2, 0.05, "gelu")
     assert config.layer_norm_epsilon == 1e-12
     assert tokenizer.lowercase and tokenizer.vocabulary_size == 29
@@ -175,7 +175,7 @@ def test_saved_and_loaded_again(task, tmp_path):
     save_pretrained(model, tokenizer, tmp_path / "saved", layout="google")
     save_pretrained(model, tokenizer, tmp_path / "saved", layout="google", overwrite=True)
     again, tokenizer = load_pretrained(tmp_path / "saved", task)
-    assert models.config_of(again) == models.config_of(model)
+    assert again.config == model.config
     assert tokenizer.vocabulary_size == 29
     ours, theirs = variables_of(again), variables_of(model)
     assert ours.keys() == theirs.keys()

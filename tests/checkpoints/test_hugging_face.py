@@ -233,11 +233,11 @@ def test_wrong_shapes_are_an_error(tmp_path):
 
 def test_labels_and_dropout_come_from_the_checkpoint():
     model, _ = load_pretrained(TINY / "text_classifier", "text_classifier")
-    assert models.labels_of(model) == ("bad", "fair", "good")
+    assert model.labels == ("bad", "fair", "good")
     assert model.get_layer("classifier").dropout == 0.25
-    assert models.config_of(model).dropout == 0.2
-    assert models.config_of(model).attention_dropout == 0.05
-    assert models.labels_of(load_pretrained(TINY / "token_classifier", "token_classifier")[0]) is None
+    assert model.config.dropout == 0.2
+    assert model.config.attention_dropout == 0.05
+    assert load_pretrained(TINY / "token_classifier", "token_classifier")[0].labels is None
 
 
 @pytest.mark.parametrize(("task", "of_head"), [("text_classifier", 0.25), ("text_regressor", 0.0)])
@@ -246,7 +246,7 @@ def test_backbone_dropout_replaces_the_checkpoints(task, of_head):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model, _ = load_pretrained(TINY / "text_classifier", task, backbone_dropout=0.0)
-    config = models.config_of(model)
+    config = model.config
     assert (config.dropout, config.attention_dropout) == (0.0, 0.0)
     assert model.layers[-1].dropout == of_head
 
@@ -266,10 +266,10 @@ def test_own_labels(tmp_path):
     directory = copied("text_classifier", tmp_path / "unnamed")
     configure(directory, id2label={str(i): f"LABEL_{i}" for i in range(3)})
     model, _ = load_pretrained(directory, "text_classifier", labels=["x", "y", "z"], dropout=0.0)
-    assert models.labels_of(model) == ("x", "y", "z")
+    assert model.labels == ("x", "y", "z")
     assert_as_transformers(model, "text_classifier")
     save_pretrained(model, None, tmp_path / "named", labels=["u", "v", "w"])
-    assert models.labels_of(load_pretrained(tmp_path / "named", "text_classifier")[0]) == ("u", "v", "w")
+    assert load_pretrained(tmp_path / "named", "text_classifier")[0].labels == ("u", "v", "w")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_other_classes_get_a_new_head(arguments):
     with pytest.warns(UserWarning, match=r"random, .*: classifier\.weight, .* classes are 'bad', .* left over"):
         model, _ = load_pretrained(TINY / "text_classifier", "text_classifier", **arguments)
     assert model.output.shape[-1] == arguments.get("num_classes", len(arguments.get("labels", ())) or 4)
-    assert models.labels_of(model) == (tuple(arguments["labels"]) if "labels" in arguments else None)
+    assert model.labels == (tuple(arguments["labels"]) if "labels" in arguments else None)
 
 
 @pytest.mark.parametrize("task", ["text_classifier", "token_classifier"])
@@ -291,7 +291,7 @@ def test_labels_in_another_order_reorder_the_classes(task, tmp_path):
     expected = logits(load_pretrained(directory, task)[0])["logits"]
     wanted = [*stored[1:], stored[0]]  # Its own inverse it isn't: 0 -> 2 -> 1 -> 0.
     model, _ = load_pretrained(directory, task, labels=wanted)
-    assert models.labels_of(model) == tuple(wanted)
+    assert model.labels == tuple(wanted)
     by_name = dict(zip(wanted, np.moveaxis(logits(model)["logits"], -1, 0), strict=True))
     for i, name in enumerate(stored):
         np.testing.assert_allclose(by_name[name], expected[..., i], atol=1e-6)
@@ -372,7 +372,7 @@ def test_configurations_that_are_not_bert(settings, message, tmp_path):
 def test_activations(hidden_act, activation, tmp_path):
     directory = copied("backbone", tmp_path / "activation")
     configure(directory, hidden_act=hidden_act)
-    assert models.config_of(load_pretrained(directory)[0]).activation == activation
+    assert load_pretrained(directory)[0].config.activation == activation
 
 
 def test_pickled_weights_are_refused_with_the_way_out(tmp_path):

@@ -64,7 +64,7 @@ def test_backbone_and_tokenizer(hub_backbone, hub_tokenizer, tmp_path):
     found, expected = model(INPUTS), hub_backbone(INPUTS)
     assert_equal(found["sequence_output"][REAL], expected["sequence_output"][REAL])
     assert_equal(found["pooled_output"], expected["pooled_output"])
-    config = models.config_of(model)
+    config = model.config
     assert (config.activation, config.dropout, config.attention_dropout) == ("gelu_tanh", 0.2, 0.2)
     assert config.max_sequence_length == 11
     texts = ["The CATS w3 Café", "unknown"]

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.data.answers import check_room
+from keras_bert.data.question_batches import check_room
 
 QUESTIONS = ["the book", "a very good film", "", "dull", "film the"]
 CONTEXTS = [

@@ -108,7 +108,7 @@ def ours_read(root):
         model, tokenizer = keras_bert.load_pretrained(root / "theirs" / task, task)
         rows = [[tokenizer.cls_id, *row, tokenizer.sep_id] for row in tokenizer(TEXTS).to_list()]
         assert _padded(rows)["token_ids"].tolist() == arrays["token_ids"].tolist(), (task, "the tokenizers' ids differ")
-        assert keras_bert.labels_of(model) == (tuple(LABELS[task]) if task in LABELS else None)
+        assert model.labels == (tuple(LABELS[task]) if task in LABELS else None)
         worst[task] = _difference(_outputs(model, task, arrays), arrays, task)
     _report("written by transformers, loaded by keras_bert", worst)
 

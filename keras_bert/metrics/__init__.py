@@ -1,0 +1,20 @@
+"""Scores of predictions: of classes, numbers, tags, entities and answers.
+
+Those that seqeval, scikit-learn and scipy compute need the extra `recipes`: `pip install 'bert-for-keras[recipes]'`.
+"""
+
+from keras_bert.metrics.classification import class_scores, correlations
+from keras_bert.metrics.question_answering import best_null_threshold, normalize_answer, score_answer, score_answers
+from keras_bert.metrics.tagging import character_f1, entity_scores, tag_accuracy
+
+__all__ = [
+    "best_null_threshold",
+    "character_f1",
+    "class_scores",
+    "correlations",
+    "entity_scores",
+    "normalize_answer",
+    "score_answer",
+    "score_answers",
+    "tag_accuracy",
+]

@@ -1,0 +1,111 @@
+"""Feature extraction: texts -> vectors, of sentences, words or tokens, from a pretrained encoder as it is.
+
+Legend of the shapes: N texts, B batch, T tokens, W words or tokens of a text, D hidden.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_bert.checkpoints.weights import check_vocabulary_size
+from keras_bert.data.packing import check_max_length, joined, pad
+from keras_bert.models import check_built, check_length_of
+from keras_bert.utils.checks import check_positive_integer
+
+_POOLINGS = ("mean", "cls", "words", "tokens")
+
+
+class WordVectors(NamedTuple):
+    """The words, or tokens, of a text with a vector each.
+
+    Attributes:
+        words: W strings: of words, as they stand in the text; of tokens, as they stand in the vocabulary.
+        starts: Each one's first character in the text, int32 [W].
+        ends: One past each one's last character, int32 [W].
+        vectors: float32 [W, D].
+    """
+
+    words: list
+    starts: np.ndarray
+    ends: np.ndarray
+    vectors: np.ndarray
+
+
+def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=32):
+    """Gives vectors of texts, for search, clustering or a model of your own.
+
+    Args:
+        texts: N strings: a list, or one string.
+        model: A backbone, with pretrained weights.
+        tokenizer: The `WordPieceTokenizer` that it was trained with.
+        pooling: `"mean"`, a vector a text: the mean over its tokens, [CLS] and [SEP] included, as sentence-transformers
+            has it. `"cls"`, a vector a text: that of [CLS]. `"words"`, a vector a word: the mean over its pieces; a
+            punctuation mark is a word. `"tokens"`, a vector a token, without [CLS] and [SEP].
+        max_length: The most tokens of a text, [CLS] and [SEP] included; what is longer loses its end. None: the model's
+            `max_sequence_length`.
+        batch_size: Number of texts in a batch; they are grouped by length.
+
+    Returns:
+        For `"mean"` and `"cls"`: float32 [N, D], or [D] for one string. For `"words"` and `"tokens"`: a list of N
+        `WordVectors`, or one.
+
+    Raises:
+        ValueError: If `pooling` is another word, a text isn't a string, the model is no backbone, the tokenizer has
+            another vocabulary size, or `max_length` doesn't fit.
+
+    Example:
+    >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "##side", "bank", "."]
+    >>> tokenizer = keras_bert.WordPieceTokenizer(tokens)
+    >>> model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=9))
+    >>> embed(["River bank.", "Bank"], model, tokenizer).shape
+    (2, 128)
+    >>> riverside = embed("The Riverside bank.", model, tokenizer, pooling="words")
+    >>> riverside.words, riverside.starts.tolist(), riverside.vectors.shape
+    (['The', 'Riverside', 'bank', '.'], [0, 4, 14, 18], (4, 128))
+    """
+    if pooling not in _POOLINGS:
+        raise ValueError(f"`pooling` must be one of {', '.join(_POOLINGS)}. Received: pooling={pooling!r}.")
+    check_built(model, "backbone")
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
+    check_positive_integer("batch_size", batch_size)
+    max_length = check_length_of(model, max_length)
+    check_max_length(max_length)
+    one = isinstance(texts, (str, bytes))
+    texts = [texts] if one else list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, (str, bytes)):
+            raise ValueError(f"Each text must be a string. Received: {text!r:.80}, text {i} from 0.")
+
+    vectors = [None] * len(texts)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
+    for begin in range(0, len(order), batch_size):
+        chosen = order[begin : begin + batch_size]
+        batch = [texts[i] for i in chosen]
+        ids, starts, ends = (part[:, : max_length - 2] for part in tokenizer.tokenize_with_offsets(batch))
+        inputs = {key: value.numpy() for key, value in pad(joined(ids, None, tokenizer), tokenizer).items()}
+        outputs = model.predict_on_batch(inputs)["sequence_output"].astype("float32")  # [B, T, D]
+        rows = zip(chosen, ids.to_list(), starts.numpy(), ends.numpy(), inputs["padding_mask"], outputs, strict=True)
+        for i, row, first, last, mask, output in rows:
+            if pooling in ("mean", "cls"):
+                vectors[i] = output[mask > 0].mean(axis=0) if pooling == "mean" else output[0]
+                continue
+            tokens = [tokenizer.id_to_token(number) for number in row]
+            parts = WordVectors(tokens, first, last, output[1 : len(row) + 1])
+            vectors[i] = parts if pooling == "tokens" else _joined_to_words(parts, texts[i])
+    if one:
+        return vectors[0]
+    if pooling not in ("mean", "cls"):
+        return vectors
+    return np.array(vectors, "float32").reshape(len(texts), model.config.hidden_dim)
+
+
+def _joined_to_words(tokens, text):
+    """WordVectors of a text's tokens, the text -> those of its words."""
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    begins = [i for i, token in enumerate(tokens.words) if not token.startswith("##")]
+    sizes = np.diff([*begins, len(tokens.words)])
+    starts = tokens.starts[begins]
+    ends = tokens.ends[np.cumsum(sizes) - 1]
+    sums = np.add.reduceat(tokens.vectors, begins, axis=0) if begins else tokens.vectors
+    words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return WordVectors(words, starts, ends, sums / sizes[:, None].astype("float32"))

@@ -1,0 +1,111 @@
+"""Vectors of texts, words and tokens: by hand, against the model itself, and on a real checkpoint."""
+
+import csv
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bert
+from keras_bert.data import model_inputs
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+needs_minilm = pytest.mark.skipif(
+    "KERAS_BERT_MINILM" not in os.environ, reason="KERAS_BERT_MINILM names no MiniLM directory"
+)
+TEXTS = ["The good books.", "", "dull " * 40, "a very\tgood film"]
+
+
+@pytest.fixture
+def model(small_config):
+    keras.utils.set_random_seed(5)
+    return keras_bert.backbone(small_config)
+
+
+def outputs(model, tokenizer, text, max_length=32):
+    inputs = model_inputs([text], tokenizer, max_length)
+    return keras.ops.convert_to_numpy(model(inputs)["sequence_output"])[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_sentence_vectors_are_the_models_own(batch_size, model, tokenizer):
+    mean = keras_bert.embed(TEXTS, model, tokenizer, batch_size=batch_size)
+    cls = keras_bert.embed(TEXTS, model, tokenizer, pooling="cls", batch_size=batch_size)
+    assert mean.shape == cls.shape == (4, 12)
+    for i, text in enumerate(TEXTS):
+        reference = outputs(model, tokenizer, text)
+        np.testing.assert_allclose(mean[i], reference.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(cls[i], reference[0], atol=1e-5)
+
+
+def test_words_are_means_of_their_pieces_with_their_place_in_the_text(model, tokenizer):
+    text = " The good\tBOOKS."
+    words = keras_bert.embed(text, model, tokenizer, pooling="words")
+    tokens = keras_bert.embed([text], model, tokenizer, pooling="tokens")[0]
+    reference = outputs(model, tokenizer, text)
+    assert tokens.words == ["the", "good", "book", "##s", "."]
+    np.testing.assert_allclose(tokens.vectors, reference[1:-1], atol=1e-5)
+    assert words.vectors.dtype == tokens.vectors.dtype == np.float32
+    assert words.words == ["The", "good", "BOOKS", "."]
+    assert (words.starts.tolist(), words.ends.tolist()) == ([1, 5, 10, 15], [4, 9, 15, 16])
+    np.testing.assert_allclose(words.vectors[2], reference[3:5].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(words.vectors[[0, 1, 3]], reference[[1, 2, 5]], atol=1e-5)
+
+
+def test_nothing_has_no_words(model, tokenizer):
+    empty = keras_bert.embed("", model, tokenizer, pooling="words")
+    assert (empty.words, empty.vectors.shape) == ([], (0, 12))
+    assert keras_bert.embed([], model, tokenizer).shape == (0, 12)
+    assert keras_bert.embed([], model, tokenizer, pooling="tokens") == []
+
+
+def test_what_is_too_long_loses_its_end(model, tokenizer):
+    cut = keras_bert.embed("good dull book film", model, tokenizer, max_length=4)
+    np.testing.assert_allclose(cut, keras_bert.embed("good dull", model, tokenizer), atol=1e-6)
+
+
+def test_what_does_not_fit_is_refused(model, small_config, tokenizer):
+    with pytest.raises(ValueError, match=r"mean, cls, words, tokens\. Received: pooling='max'"):
+        keras_bert.embed(["good"], model, tokenizer, pooling="max")
+    with pytest.raises(ValueError, match="must be a backbone"):
+        keras_bert.embed(["good"], keras_bert.text_classifier(model, 2), tokenizer)
+    with pytest.raises(ValueError, match=r"must be a string\. Received: None, text 1 from 0"):
+        keras_bert.embed(["good", None], model, tokenizer)
+    with pytest.raises(ValueError, match="max_sequence_length=32"):
+        keras_bert.embed(["good"], model, tokenizer, max_length=64)
+
+
+@needs_minilm
+def test_context_moves_a_word_to_its_own_sense():
+    model, tokenizer = keras_bert.load_pretrained(os.environ["KERAS_BERT_MINILM"])
+    texts = [
+        "They sat on the bank of the river and fished.",
+        "Willows grow along the muddy bank of the stream.",
+        "She opened an account at the bank.",
+        "The bank raised the interest on loans.",
+    ]
+    found = keras_bert.embed(texts, model, tokenizer, pooling="words")
+    banks = np.array([words.vectors[words.words.index("bank")] for words in found])
+    banks /= np.linalg.norm(banks, axis=1, keepdims=True)
+    nearness = banks @ banks.T
+    own = min(nearness[0, 1], nearness[2, 3])
+    assert own > nearness[:2, 2:].max() + 0.05
+
+
+@needs_minilm
+@pytest.mark.skipif(not (DATA / "stsb").exists(), reason="wants ../shared/data")
+def test_sentence_vectors_rank_similarity():
+    from scipy.stats import spearmanr
+
+    with open(DATA / "stsb" / "test.tsv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    model, tokenizer = keras_bert.load_pretrained(os.environ["KERAS_BERT_MINILM"])
+    first, second = (
+        keras_bert.embed([row[column] for row in rows], model, tokenizer, max_length=128)
+        for column in ("sentence1", "sentence2")
+    )
+    cosine = (first * second).sum(axis=1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
+    # transformers with mean pooling: 0.8203
+    assert spearmanr(cosine, [float(row["score"]) for row in rows]).statistic == pytest.approx(0.8203, abs=2e-3)

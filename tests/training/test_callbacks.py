@@ -1,0 +1,144 @@
+"""What training cost, counted exactly, and the best weights kept."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bert
+from keras_bert.data import LabelledTexts, classification_batches
+from keras_bert.training.callbacks import KeepBest, Throughput
+
+REVIEWS = LabelledTexts([("good " * i, "yes") for i in range(1, 8)] + [("dull " * i, "no") for i in range(1, 8)])
+
+
+@pytest.fixture
+def model(small_config):
+    model = keras_bert.text_classifier(keras_bert.backbone(small_config), 2, labels=["no", "yes"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras_bert.AdamW(1e-2), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def batches(tokenizer):
+    return classification_batches(REVIEWS, tokenizer, REVIEWS.labels, batch_size=4, max_length=6, seed=0)
+
+
+def test_throughput_counts_what_was_trained(model, batches):
+    throughput = Throughput()
+    model.fit(throughput.count(batches), epochs=3, verbose=0, callbacks=[throughput], validation_data=batches)
+    results = throughput.results()
+    assert results["steps"] == 12
+    # Texts of 1 to 7 words, of which 4 fit, with [CLS] and [SEP], twice, in three epochs.
+    assert throughput._totals[:2].tolist() == [3 * 14, 3 * 2 * (3 + 4 + 5 + 4 * 6)]
+    cells = real = 0
+    for inputs, _ in batches:
+        real += int(inputs["padding_mask"].numpy().sum())
+        cells += inputs["padding_mask"].shape.num_elements()
+    assert results["padding"] == pytest.approx(1 - real / cells, abs=0.06)
+    assert results["train_examples_per_s"] > 0
+    ratio = results["real_tokens_per_s"] / results["train_examples_per_s"]
+    assert ratio == pytest.approx(real / 14, rel=0.15)
+    assert results["seconds"] > 0
+
+
+def test_throughput_counts_each_batch_of_a_longer_execution(model, batches):
+    model.compile(keras_bert.AdamW(1e-2), model.loss, steps_per_execution=2)
+    throughput = Throughput()
+    model.fit(throughput.count(batches), epochs=2, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 8
+    assert throughput._totals[0] == 28
+
+
+def test_throughput_counts_epochs_of_some_steps(model, batches):
+    throughput = Throughput()
+    dataset = throughput.count(batches.repeat())
+    model.fit(dataset, epochs=3, steps_per_epoch=3, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 9
+
+
+def test_throughput_refuses_batches_that_it_did_not_count(model, batches):
+    with pytest.raises(ValueError, match=r"throughput.count\(dataset\)"):
+        model.fit(batches, verbose=0, callbacks=[Throughput()])
+
+
+def test_throughput_of_a_worker_whose_share_ends_before_another(model, batches):
+    throughput = Throughput(workers=2)
+    counted = throughput.count(batches)
+    model.fit(counted.concatenate(batches), epochs=2, verbose=0, callbacks=[throughput])
+    assert throughput.results()["steps"] == 16
+    # Twice, in two epochs; nothing of what it didn't count.
+    assert throughput._totals[:2].tolist() == [2 * 2 * 14, 2 * 2 * 2 * (3 + 4 + 5 + 4 * 6)]
+    with pytest.raises(ValueError, match=r"throughput.count\(dataset\)"):
+        model.fit(batches, verbose=0, callbacks=[Throughput(workers=2)])
+
+
+def test_throughput_has_no_rate_before_the_fourth_step():
+    assert Throughput().results()["train_examples_per_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "best"),
+    [
+        ("max", [0.5, 0.9, float("nan"), 0.7], 0.9),
+        ("min", [0.5, 0.2, float("nan"), 0.3], 0.2),
+        ("max", [float("nan"), 0.1], 0.1),
+    ],
+)
+def test_keep_best_knows_better_from_worse(model, mode, values, best):
+    keep_best = KeepBest("metric", mode=mode)
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    for epoch, value in enumerate(values):
+        keep_best.on_epoch_end(epoch, {"metric": value})
+    assert keep_best.logs["metric"] == best
+    keep_best.on_train_begin()
+    assert keep_best.logs == {}
+
+
+@pytest.mark.parametrize("key", ["val_loss", "loss"])
+@pytest.mark.parametrize("losses", [(0.5, 0.4, 0.2, 0.3, 0.1), (0.5, float("nan"), 0.2, float("nan"), 0.1)])
+def test_keep_best_takes_the_lowest_loss_of_equal_epochs(model, key, losses):
+    keep_best = KeepBest("val_accuracy")
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    for epoch, (accuracy, loss) in enumerate(zip((0.9, 1.0, 1.0, 1.0, 0.9), losses, strict=True)):
+        keep_best.on_epoch_end(epoch, {"val_accuracy": accuracy, "loss": 1.0 - epoch} | {key: loss})
+    assert keep_best.logs["val_accuracy"] == 1.0 and keep_best.logs[key] == 0.2
+
+
+def test_keep_best_looks_at_its_directory_before_training(model, batches, tokenizer, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"notes\.txt"):
+        model.fit(batches, verbose=0, callbacks=[KeepBest("val_accuracy", tokenizer, tmp_path)])
+
+
+def test_keep_best_ends_with_the_best_epoch(model, batches, tokenizer, tmp_path):
+    best = KeepBest("val_accuracy", tokenizer, tmp_path / "best")
+    best.set_model(model)
+    best.on_train_begin()
+    kept = None
+    for epoch, accuracy in enumerate([0.5, 0.9, 0.9, 0.7]):
+        model.set_weights([np.full(weight.shape, float(epoch), "float32") for weight in model.get_weights()])
+        best.on_epoch_end(epoch, {"val_accuracy": accuracy})
+        if epoch == 1:
+            kept = (tmp_path / "best" / "model.safetensors").read_bytes()
+    best.on_train_end()
+    assert best.logs == {"val_accuracy": 0.9}
+    assert {float(weight.max()) for weight in model.get_weights()} == {1.0}
+    assert (tmp_path / "best" / "model.safetensors").read_bytes() == kept
+    loaded, _ = keras_bert.load_pretrained(tmp_path / "best", task="text_classifier")
+    assert loaded.labels == ("no", "yes")
+    assert {float(weight.max()) for weight in loaded.get_weights()} == {1.0}
+
+
+def test_keep_best_under_fit(model, batches, tokenizer):
+    best = KeepBest("val_accuracy", tokenizer)
+    history = model.fit(batches, validation_data=batches, epochs=4, verbose=0, callbacks=[best])
+    assert best.logs["val_accuracy"] == max(history.history["val_accuracy"])
+    assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == pytest.approx(best.logs["val_accuracy"])
+
+
+def test_keep_best_refuses_a_metric_that_is_not_logged(model, batches, tokenizer):
+    with pytest.raises(ValueError, match="val_accuracy"):
+        model.fit(batches, verbose=0, callbacks=[KeepBest("val_accuracy", tokenizer)])
