@@ -16,149 +16,87 @@ in bfloat16 (--precision mixed_bfloat16), a quarter of an hour.
 
 import dataclasses
 import json
-import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Literal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
-
 import keras_bert
-from keras_bert.data import answering_batches, read_squad
-from keras_bert.data.question_batches import check_room, evaluation_remarks
-from keras_bert.distribution import check_same, is_chief
-from keras_bert.metrics import best_null_threshold, score_answers
-from keras_bert.training.callbacks import KeepBest, Throughput
-from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
-from keras_bert.utils.files import check_outputs, write_text, written_beside
+from keras_bert.recipes import common
+from keras_bert.utils.checks import check_positive_integer
+from keras_bert.utils.files import write_text, written_beside
 
-SAMPLES = Path(__file__).parent / "samples" / "answer"
+SAMPLES = common.SAMPLES / "answer"
 # JSON has no infinity, which is the difference where a context is empty.
 MOST = 1e9
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(common.FineTuning):
     """Fine-tunes BERT to find answers in paragraphs.
 
     Args:
         train: Questions to train on: a JSON file in SQuAD's format. Without it and `valid`: the English samples.
         valid: Questions to choose the best epoch by, and for v2.0 the threshold of no answer.
-        test: Questions to report on in the end.
         metric: Whose official script gives the scores: SQuAD v1.1's, v2.0's or KorQuAD's. By default as `valid` is.
-        pretrained: Checkpoint to start from: a directory or a hub id. Without one, a tiny BERT with random weights and
-            a vocabulary trained on the training questions and paragraphs.
-        output: Directory for the best model, in Hugging Face's layout.
-        export: Directory for a SavedModel that takes strings.
         predictions: Directory for predictions.json, and for v2.0 null_odds.json, which the official scripts take: the
             answers to `test`, or else to `valid`.
-        limit: Train on a random sample of this size.
         epochs: Passes over the training questions. Without it: 12, or 3 with `pretrained`.
         batch_size: Rows, that is windows of paragraphs, in a batch.
         learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, which
             suits models of base's size; smaller models want 1e-4 or more.
-        dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
         stride: The tokens that two windows share. By default 128, or half of what a window holds if that is less.
         max_question_length: The most tokens of a question; what is longer loses its end. By default 64, or half of the
             row if that is less.
         max_answer_length: The most tokens of an answer.
         num_answers: How many answers the SavedModel gives to a question.
-        precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
-        strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
-        accumulate: In how many parts each device computes its rows of a batch: less memory, the same result.
-        seed: Of weights, shuffling and dropout.
     """
 
-    train: Path | None = None
-    valid: Path | None = None
-    test: Path | None = None
     metric: Literal["squad", "squad2", "korquad"] | None = None
-    pretrained: str | None = None
-    output: Path | None = None
-    export: Path | None = None
     predictions: Path | None = None
-    limit: int | None = None
-    epochs: int | None = None
-    batch_size: int = 16
-    learning_rate: float | None = None
-    dropout: float | None = None
     max_length: int = 384
     stride: int | None = None
     max_question_length: int | None = None
     max_answer_length: int = 30
     num_answers: int = 5
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
-    accumulate: int = 1
-    seed: int = 0
+
+    FROM_RANDOM_WEIGHTS = (12, 1e-3)
 
     def __post_init__(self):
-        defaults = (12, 1e-3) if self.pretrained is None else (3, 5e-5)
-        for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)  # the dataclass is frozen
-        for name in ("epochs", "batch_size", "accumulate", "max_answer_length", "num_answers"):
+        super().__post_init__()
+        for name in ("max_answer_length", "num_answers"):
             check_positive_integer(name, getattr(self, name))
-        check_room(self.max_length, self.stride, self.max_question_length)
-        if self.limit is not None:
-            check_positive_integer("limit", self.limit)
-        check_positive_number("learning_rate", self.learning_rate)
-        if self.dropout is not None:
-            check_rate("dropout", self.dropout)
 
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
-    # All that can be wrong is looked at before anything takes time.
-    check_outputs(output=config.output, export=config.export, predictions=config.predictions)
-    if (config.train is None) != (config.valid is None):
-        raise ValueError(
-            f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
-            f"valid={config.valid}. A tenth of the training articles, held out of them, will do as valid."
-        )
-    strategy = keras_bert.distribution.strategy(config.strategy)
-    files = {name: getattr(config, name) for name in ("train", "valid", "test")}
-    check_same(strategy, config=dataclasses.asdict(config), **files)
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
+    import keras  # Here, for it takes seconds, which `--help` needn't wait for.
 
-    train = read_squad(config.train or SAMPLES / "en_train.json")
-    valid = read_squad(config.valid or SAMPLES / "en_valid.json")
-    test = config.test and read_squad(config.test)
+    lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
+    decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}
+    keras_bert.data.question_batches.check_room(**lengths)
+    strategy = common.prepare(config, "articles", predictions=config.predictions)
+
+    train = keras_bert.data.read_squad(config.train or SAMPLES / "en_train.json")
+    valid = keras_bert.data.read_squad(config.valid or SAMPLES / "en_valid.json")
+    test = config.test and keras_bert.data.read_squad(config.test)
     metric = config.metric or metric_of(valid)
     for questions in filter(None, (valid, test)):
         if questions.has_impossible and metric != "squad2":
             raise ValueError(f"{questions.name} has questions without an answer. Choose metric squad2.")
-    if config.limit is not None:
-        train = train.sample(config.limit, config.seed)
+    train = common.limited(train, config)
     train.for_training()
 
     with strategy.scope():
-        if config.pretrained is not None:
-            model, tokenizer = keras_bert.load_pretrained(
-                config.pretrained, task="span_predictor", backbone_dropout=config.dropout
-            )
-        else:
-            texts = {text for question in train for text in (question.question, question.context)}
-            # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow.
-            vocabulary = keras_bert.train_vocabulary(sorted(texts), size=500, strip_accents=False)
-            tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
-            # Wide enough, for so narrow a model, that tokens of the question find those of the paragraph at once.
-            rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
-            size = keras_bert.BertConfig.named(
-                "tiny", vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.1, **rates
-            )
-            model = keras_bert.span_predictor(keras_bert.backbone(size))
-    lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
-    decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}
+        texts = sorted({text for question in train for text in (question.question, question.context)})
+        # Few tokens, so that unknown names fall into known pieces and particles come apart from what they follow; wide
+        # enough, for so narrow a model, that tokens of the question find those of the paragraph at once.
+        small = {"vocabulary_size": 500, "initializer_range": 0.1}
+        model, tokenizer = common.model_and_tokenizer(config, "span_predictor", texts, **small)
     predict = keras_bert.predictor(model, tokenizer, **lengths, **decoding)
-    batches = answering_batches(train, tokenizer, config.batch_size, **lengths, seed=config.seed)
+    batches = keras_bert.data.answering_batches(train, tokenizer, config.batch_size, **lengths, seed=config.seed)
     for questions in filter(None, (valid, test)):
-        for remark in evaluation_remarks(questions, tokenizer, **lengths):
+        for remark in keras_bert.data.question_batches.evaluation_remarks(questions, tokenizer, **lengths):
             warnings.warn(remark, stacklevel=2)
 
     steps = config.epochs * len(batches)
@@ -171,45 +109,39 @@ def main(config):
             accumulate=config.accumulate,
         )
 
-    def evaluate(epoch, logs):
-        """number of the epoch, Keras's logs -> None; puts the scores on `valid` into the logs."""
+    def scores():
+        """-> scores on `valid`, and for v2.0 the threshold of no answer that is best there."""
         texts, null_differences = answers_to(valid, predict, config.batch_size)
+        gold, threshold = right_answers(valid), {}
         if metric == "squad2":
-            logs["null_threshold"] = best_null_threshold(texts, null_differences, right_answers(valid))
-        texts = with_nulls(texts, null_differences, logs.get("null_threshold"))
-        scores = score_answers(texts, right_answers(valid), metric)
-        logs |= {f"val_{name}": score for name, score in scores.items()}
+            threshold["null_threshold"] = keras_bert.metrics.best_null_threshold(texts, null_differences, gold)
+        texts = with_nulls(texts, null_differences, **threshold)
+        return {**keras_bert.metrics.score_answers(texts, gold, metric), **threshold}
 
-    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), Throughput()
-    validate = keras.callbacks.LambdaCallback(on_epoch_end=evaluate)
-    keep_best = KeepBest("val_f1", tokenizer, config.output)
+    finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), keras_bert.callbacks.Throughput()
+    keep_best = keras_bert.callbacks.KeepBest("val_f1", tokenizer, config.output)
     model.fit(
         throughput.count(batches),
         epochs=config.epochs,
         shuffle=False,  # the pipeline shuffles
-        verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
-        callbacks=[finite, throughput, validate, keep_best],
+        verbose=common.verbosity(strategy),
+        callbacks=[finite, throughput, common.validation(scores), keep_best],
     )
 
-    metrics = {"train_loss": keep_best.logs["loss"]}
-    metrics |= {f"valid_{name}": keep_best.logs[f"val_{name}"] for name in ("exact_match", "f1")}
-    threshold = keep_best.logs.get("null_threshold")
-    if metric == "squad2":
-        metrics["null_threshold"] = threshold
+    threshold, test_scores = keep_best.logs.get("val_null_threshold"), None
+    is_chief = keras_bert.distribution.is_chief(strategy)
     if test or config.predictions:
         texts, null_differences = answers_to(test or valid, predict, config.batch_size)
         texts = with_nulls(texts, null_differences, threshold)
-        if test:
-            scores = score_answers(texts, right_answers(test), metric)
-            metrics |= {f"test_{name}": score for name, score in scores.items()}
-        if config.predictions and is_chief(strategy):
-            with written_beside(config.predictions) as beside:
-                write_text(json.dumps(texts, ensure_ascii=False, indent=1), beside / "predictions.json")
-                if metric == "squad2":
-                    write_text(json.dumps(null_differences, indent=1), beside / "null_odds.json")
-    if config.export is not None and is_chief(strategy):
+        test_scores = test and keras_bert.metrics.score_answers(texts, right_answers(test), metric)
+        if config.predictions and is_chief:
+            write_predictions(texts, null_differences if metric == "squad2" else None, config.predictions)
+    if config.export is not None and is_chief:
         keras_bert.export_saved_model(model, tokenizer, config.export, **lengths, **decoding, null_threshold=threshold)
-    return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
+    metrics = common.results(config, keep_best, throughput, test=test_scores)
+    if threshold is not None:
+        metrics["null_threshold"] = metrics.pop("valid_null_threshold")  # no score of `valid`
+    return metrics
 
 
 def metric_of(questions):
@@ -222,17 +154,18 @@ def metric_of(questions):
 def answers_to(questions, predict, batch_size):
     """Questions, predictor, ... -> id: the best answer, and id: score of no answer less that answer's; two dicts."""
     columns = [row.question for row in questions], [row.context for row in questions]
-    found = keras_bert.predict_in_batches(predict, *columns, batch_size=batch_size)
-    texts = {row.id: answer["answer"] for row, answer in zip(questions, found, strict=True)}
-    differences = (min(float(answer["null_difference"]), MOST) for answer in found)
-    return texts, dict(zip(texts, differences, strict=True))
+    texts, null_differences = {}, {}
+    for row, found in zip(questions, predict(*columns, batch_size=batch_size), strict=True):
+        texts[row.id] = found["answer"]
+        null_differences[row.id] = MOST if found["null_difference"] is None else found["null_difference"]
+    return texts, null_differences
 
 
-def with_nulls(texts, null_differences, threshold):
-    """what `answers_to` gives, a number or None -> the answers, "" where the difference is over the threshold."""
-    if threshold is None:
+def with_nulls(texts, null_differences, null_threshold=None):
+    """what `answers_to` gives, a number -> the answers, "" where the difference is over it; None: all as they are."""
+    if null_threshold is None:
         return texts
-    return {name: "" if null_differences[name] > threshold else text for name, text in texts.items()}
+    return {name: "" if null_differences[name] > null_threshold else text for name, text in texts.items()}
 
 
 def right_answers(questions):
@@ -240,10 +173,13 @@ def right_answers(questions):
     return {row.id: [text for text, _ in row.answers] for row in questions}
 
 
-if __name__ == "__main__":
-    import tyro
+def write_predictions(texts, null_differences, directory):
+    """Writes what the official scripts read: id: answer, id: difference or None, directory -> None."""
+    with written_beside(directory) as beside:
+        write_text(json.dumps(texts, ensure_ascii=False, indent=1), beside / "predictions.json")
+        if null_differences is not None:
+            write_text(json.dumps(null_differences, indent=1), beside / "null_odds.json")
 
-    try:
-        print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, RuntimeError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+
+if __name__ == "__main__":
+    common.run(Config, main)
