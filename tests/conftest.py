@@ -1,8 +1,7 @@
 """Small things that several test files share."""
 
-import importlib.util
+import importlib
 import json
-from pathlib import Path
 
 import pytest
 
@@ -32,15 +31,8 @@ def small_config(tokenizer):
 
 @pytest.fixture(scope="session")
 def load_recipe():
-    """Function: name of a recipe -> its module; recipes aren't a package."""
-
-    def load(name):
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "recipes" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    """Function: name of a recipe -> its module."""
+    return lambda name: importlib.import_module(f"keras_bert.recipes.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_bert
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "recipes" / "samples" / "tag"
 COSTS = {"train_loss", "train_examples_per_s", "real_tokens_per_s", "padding", "steps", "seconds", "output"}
 SCORES = {"valid_accuracy", "valid_entity_f1", "valid_precision", "valid_recall"}
