@@ -5,6 +5,7 @@ import inspect
 import json
 import warnings
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,14 +63,14 @@ class Checkpoint:
 
 def build(checkpoint, task, head_arguments):
     """checkpoint, task, the user's arguments of the head -> the task's model with the checkpoint's weights."""
-    arguments, new_heads, order = _head_of(checkpoint, task, head_arguments)
+    head = _head_of(checkpoint, task, head_arguments)
     model = models.backbone(checkpoint.config)
     if task != "backbone":
-        model = getattr(models, task)(model, **arguments)
-    _copy_weights(checkpoint, model, task, new_heads)
-    if order is not None:
+        model = getattr(models, task)(model, **head.arguments)
+    _copy_weights(checkpoint, model, task, head.new_layers)
+    if head.order is not None:
         for variable in model.get_layer("classifier").dense.weights:
-            variable.assign(variable.numpy()[..., order])
+            variable.assign(variable.numpy()[..., head.order])
     if checkpoint.adjust is not None:
         checkpoint.adjust(model)
     return model
@@ -160,60 +161,94 @@ def check_vocabulary_size(tokenizer, config, origin):
         )
 
 
-def _head_of(checkpoint, task, given):
-    """checkpoint, task, the user's arguments -> the builder's arguments, heads to start random, order or None.
+class _Head(NamedTuple):
+    """How the head of a model is made."""
 
-    The order is of the classes, where the user's isn't the checkpoint's: class i is stored as class `order[i]`.
-    """
+    arguments: dict  # for the task's builder
+    new_layers: tuple = ()  # names of the layers that start random, not from the checkpoint
+    order: list | None = None  # class i is stored as class order[i]; None: the classes stand as they are stored
+
+
+class _StoredHead(NamedTuple):
+    """The classes of the head that a checkpoint has for a task."""
+
+    num_classes: int
+    labels: tuple | None
+
+    def has(self, num_classes, labels):
+        """number of classes and their names, None for any -> whether this head has them, in whatever order."""
+        if num_classes is not None and num_classes != self.num_classes:
+            return False
+        return labels is None or self.labels is None or {*labels} == {*self.labels}
+
+
+def _head_of(checkpoint, task, given):
+    """checkpoint, task, the user's arguments -> `_Head`: as it is stored, with its classes in another order, or new."""
+    accepted = _accepted_arguments(task, given)
+    if task in ("backbone", "pretrainer", "masked_language_model"):
+        return _Head({})
+    num_classes, labels = _wanted_classes(task, given)
+    stored, dropout = _stored_head(checkpoint, task), given.get("dropout")
+
+    def head(num_classes, labels, dropout, **others):
+        """arguments, of which the builder takes some -> `_Head`."""
+        arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout}
+        return _Head({name: value for name, value in arguments.items() if name in accepted}, **others)
+
+    # New: there is no such head, or it has other classes.
+    if stored is None and num_classes is None:
+        raise ValueError(
+            f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
+            "Pass num_classes=... or labels=[...]."
+        )
+    if stored is None or not stored.has(num_classes, labels):
+        return head(num_classes, labels, dropout, new_layers=HEADS[task])
+
+    # As it is stored, under its own names or those that the user gives to nameless classes.
+    if "labels" in accepted:
+        _check_stored_classifier(checkpoint, stored.num_classes)
+    dropout = checkpoint.head_dropout if dropout is None else dropout
+    if labels is None or stored.labels is None:
+        return head(stored.num_classes, labels or stored.labels, dropout)
+
+    # With its classes in the user's order.
+    order = [stored.labels.index(label) for label in labels]
+    return head(stored.num_classes, labels, dropout, order=order if labels != stored.labels else None)
+
+
+def _accepted_arguments(task, given):
+    """task, the user's arguments -> names of those that the task's head takes; a `ValueError` if there are others."""
     accepted = {"num_classes", "labels", "dropout"} & inspect.signature(getattr(models, task)).parameters.keys()
     if unknown := sorted(given.keys() - accepted):
         raise ValueError(
             f"The task {task!r} takes {', '.join(sorted(accepted)) or 'no further arguments'}. "
             f"Received: {', '.join(unknown)}."
         )
-    if task in ("backbone", "pretrainer", "masked_language_model"):
-        return {}, (), None
-    (head,) = HEADS[task]
-    stored_classes, stored_labels = _stored_classes(checkpoint, task, head), checkpoint.labels
-    num_classes, labels = given.get("num_classes"), given.get("labels")
+    return accepted
+
+
+def _wanted_classes(task, given):
+    """task, the user's arguments -> number of classes and their names, each None if the user leaves it open."""
     if task == "text_regressor":
-        num_classes, stored_labels = 1, None
+        return 1, None
     if task == "span_predictor":
-        num_classes, stored_labels = 2, None  # Start and end.
-    if labels is not None:
-        if num_classes is None:
-            num_classes = len(labels) if isinstance(labels, (list, tuple)) else 1
-        labels = check_names("labels", labels, "num_classes", num_classes)
-    other_labels = labels is not None and stored_labels is not None and {*labels} != {*stored_labels}
-    order, dropout = None, given.get("dropout")
-
-    is_stored = stored_classes is not None
-    is_wanted = num_classes in (None, stored_classes) and not other_labels
-    if not is_stored and num_classes is None:
-        raise ValueError(
-            f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
-            "Pass num_classes=... or labels=[...]."
-        )
-    if is_stored and is_wanted:
-        num_classes = stored_classes
-        dropout = checkpoint.head_dropout if dropout is None else dropout
-        if "labels" in accepted:
-            _check_stored_classifier(checkpoint, stored_classes)
-        if labels is None:
-            labels = stored_labels
-        elif stored_labels is not None and labels != stored_labels:
-            order = [stored_labels.index(label) for label in labels]
-    arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout}
-    new_heads = () if is_stored and is_wanted else (head,)
-    return {key: value for key, value in arguments.items() if key in accepted}, new_heads, order
+        return 2, None  # start and end
+    num_classes, labels = given.get("num_classes"), given.get("labels")
+    if labels is None:
+        return num_classes, None
+    if num_classes is None:
+        num_classes = len(labels) if isinstance(labels, (list, tuple)) else 1
+    return num_classes, check_names("labels", labels, "num_classes", num_classes)
 
 
-def _stored_classes(checkpoint, task, head):
-    """checkpoint, task, its head's layer -> number of outputs of the checkpoint's head, or None where it has none."""
-    (bias,) = checkpoint.foreign_names(f"{head}/dense/bias")
-    if bias not in checkpoint.shapes or (head != "span" and task not in checkpoint.head_tasks):
+def _stored_head(checkpoint, task):
+    """checkpoint, task -> its `_StoredHead`, or None where it has none for this task."""
+    (layer,) = HEADS[task]
+    (bias,) = checkpoint.foreign_names(f"{layer}/dense/bias")
+    if bias not in checkpoint.shapes or (layer != "span" and task not in checkpoint.head_tasks):
         return None
-    return checkpoint.shapes[bias][0]
+    has_labels = task in ("text_classifier", "token_classifier")
+    return _StoredHead(checkpoint.shapes[bias][0], checkpoint.labels if has_labels else None)
 
 
 def _check_stored_classifier(checkpoint, num_classes):
@@ -232,13 +267,13 @@ def _check_stored_classifier(checkpoint, num_classes):
         )
 
 
-def _copy_weights(checkpoint, model, task, new_heads):
+def _copy_weights(checkpoint, model, task, new_layers):
     """Assigns the checkpoint's weights to the model's variables; warns of what is missing and what is left over."""
     missing, wrong, sources = [], [], {}
     for name, variable in variables_of(model).items():
         parts = checkpoint.foreign_names(name)
         absent = [part for part in parts if part not in checkpoint.shapes]
-        if absent or name.split("/")[0] in new_heads:
+        if absent or name.split("/")[0] in new_layers:
             missing.extend((name, part) for part in absent or parts)
             continue
         shape = (*variable.shape[:-1], variable.shape[-1] // len(parts))
@@ -265,8 +300,7 @@ def _copy_weights(checkpoint, model, task, new_heads):
     report = []
     if missing:
         report.append(f"these weights start random, not from the checkpoint: {', '.join(part for _, part in missing)}")
-    replaced = "classifier" in new_heads and _stored_classes(checkpoint, task, "classifier") is not None
-    if replaced and checkpoint.labels:
+    if "classifier" in new_layers and _stored_head(checkpoint, task) is not None and checkpoint.labels:
         report.append(
             f"the checkpoint's classes are {some_of(map(repr, checkpoint.labels))}, not those asked for; if you only "
             "want to rename them, load it without `labels`, and pass `labels` to save_pretrained or predictor"
