@@ -4,6 +4,7 @@ Importing it brings in neither Keras nor TensorFlow: each name below is imported
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 import wrapt
@@ -70,6 +71,21 @@ _MODULES = {
     "training": "training",
 }
 
+# Those that import Keras.
+_WITH_KERAS = (
+    "checkpoints",
+    "config",
+    "distribution",
+    "export",
+    "layers",
+    "models",
+    "prediction",
+    "training.callbacks",
+    "training.initialization",
+    "training.optimizers",
+    "training.resume",
+)
+
 __all__ = [  # noqa: RUF022 (it would have capitals first)
     "AdamW",
     "BertConfig",
@@ -123,8 +139,21 @@ def __dir__():
     return [*__all__, "__version__"]
 
 
-@wrapt.when_imported("keras")
-def _register(_):
-    """Once Keras is there, tells it of our layers and models, so that `keras.models.load_model` finds them."""
-    for module in ("models", "training.optimizers"):
-        importlib.import_module(f"{__name__}.{module}")
+def _register(module):
+    """A module that was imported -> None; tells Keras, once it is there, of our layers, models and optimizers.
+
+    Then `keras.models.load_model` finds them, whichever of the two packages was imported first. While one of our own
+    modules is being imported, the others can't be; it ends here too, and then they are.
+    """
+    unfinished = {
+        name
+        for name, imported in sys.modules.items()
+        if name.startswith(f"{__name__}.") and getattr(imported.__spec__, "_initializing", False)
+    }
+    if "keras" in sys.modules and unfinished <= {module.__name__}:
+        for name in ("models", "training.optimizers"):
+            importlib.import_module(f"{__name__}.{name}")
+
+
+for _name in ("keras", *(f"{__name__}.{module}" for module in _WITH_KERAS)):
+    wrapt.register_post_import_hook(_register, _name)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import keras_bert
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 
@@ -16,19 +18,44 @@ def test_start_has_two_commands_of_one_line():
     assert "recipes/" in blocks[0] and "pytest" in blocks[1]
 
 
-def test_the_python_blocks_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A tiny BERT where the README has a hub id: what is a directory isn't downloaded."""
+    path = tmp_path / "google-bert" / "bert-base-uncased"
+    texts = keras_bert.data.read_labelled_texts(ROOT / "recipes" / "samples" / "classify" / "en_train.tsv")
+    tokenizer = keras_bert.WordPieceTokenizer(keras_bert.train_vocabulary((text for text, _ in texts), size=4000))
+    config = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+    keras_bert.save_pretrained(keras_bert.backbone(config), tokenizer, path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:.*these weights start random:UserWarning")
+def test_the_python_blocks_run_one_after_the_other(checkpoint, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     names = {}
     for block in re.findall(r"```python\n(.*?)\n```", README, re.S):
         exec(compile(block, "README.md", "exec"), names)
-    assert names["model"].count_params() > 100_000
-    assert "b'negative'" in capsys.readouterr().out
+    assert names["model"].task == "pretrainer"
+    printed = capsys.readouterr().out
+    assert "{'label': '" in printed and "[b'negative' b'positive']" in printed
     assert names["answer"]["probabilities"].shape == (2, 2)
+    assert len(names["answers"]) == len(names["valid"]) and set(names["answers"][0]) == {"label", "probabilities"}
+    assert (tmp_path / "reviews" / "model.safetensors").exists() and (tmp_path / "own-served").exists()
+
+
+def test_the_first_screen_goes_from_a_checkpoint_to_answers_in_eight_lines():
+    first = README.split("## Start")[0]
+    [block] = re.findall(r"```python\n(.*?)\n```", first, re.S)
+    lines = [line for line in block.split("\n") if line and not line.startswith("import")]
+    assert len(lines) == 8
+    steps = ("load_pretrained", ".fit(", "predictor", "save_pretrained")
+    assert [step for line in lines for step in steps if step in line] == list(steps)
+    assert "pretrain" not in first.split("```python")[0].replace("a pretrained checkpoint", "")
 
 
 def test_the_tree_of_files_is_true():
-    tree = README.split("## What is where")[1]
+    tree = (ROOT / "docs" / "contributing.md").read_text(encoding="utf8").split("**What is where.**")[1]
     named, folders = set(), []
     for line in tree.split("\n"):
         if not line.startswith("    "):
