@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 from keras_bert.utils.checks import check_encodable, some_of
+from keras_bert.utils.files import not_utf8
 
 
 class LabelledTexts:
@@ -189,9 +190,7 @@ class _File:
             with open(self.path, encoding="utf-8-sig", newline="") as file:
                 yield from _READERS[self.path.suffix.lower()](file, self.path, self.columns)
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{self.path} isn't UTF-8: {error}. Convert it first, for example with iconv -t UTF-8."
-            ) from error
+            raise not_utf8(self.path) from error
 
 
 def _read_tsv(file, path, columns):

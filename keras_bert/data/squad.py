@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_bert.utils.checks import check_encodable, some_of
+from keras_bert.utils.files import not_utf8
 
 
 class Question(NamedTuple):
@@ -178,7 +179,7 @@ def read_squad(path):
     try:
         held = json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} isn't UTF-8: {error}. Convert it first, for example with iconv -t UTF-8.") from error
+        raise not_utf8(path) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} isn't JSON: {error}. Give a JSON file in SQuAD's format.") from error
     version = held.get("version", "") if isinstance(held, dict) else ""

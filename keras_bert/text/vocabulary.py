@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from keras_bert.text.normalization import SPECIAL_TOKENS, stand_alone
 from keras_bert.utils.checks import check_positive_integer, some_of
-from keras_bert.utils.files import open_text, write_text
+from keras_bert.utils.files import not_utf8, open_text, write_text
 
 
 def check_vocabulary(tokens, source="`vocabulary`"):
@@ -74,10 +74,7 @@ def read_vocabulary(path):
     except OSError as error:
         raise ValueError(f"The vocabulary {os.fspath(path)!r} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"The vocabulary {os.fspath(path)!r} isn't UTF-8 ({error.reason} at byte {error.start}). Convert it, for "
-            "example with: iconv -f LATIN1 -t UTF-8"
-        ) from error
+        raise not_utf8(path, "The vocabulary") from error
     if tokens and tokens[0].startswith("\ufeff"):
         raise ValueError(f"The vocabulary {os.fspath(path)!r} begins with a byte order mark. Save it without one.")
     check_vocabulary(tokens, f"The vocabulary {os.fspath(path)!r}")
@@ -287,10 +284,7 @@ class _Texts:
                 with open_text(path) as file:
                     yield from file
             except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"The corpus file {os.fspath(path)!r} isn't UTF-8 ({error.reason}). Convert it, for example with: "
-                    "iconv -f LATIN1 -t UTF-8"
-                ) from error
+                raise not_utf8(path, "The corpus file") from error
             except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
                 raise ValueError(
                     f"The corpus file {os.fspath(path)!r} can't be read: {error}. Mend it, or leave it out."

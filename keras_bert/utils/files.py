@@ -1,9 +1,11 @@
-"""Outputs that are whole or not there: written beside their place, then renamed."""
+"""Outputs that are whole or not there, written beside their place, then renamed; and text files as they are read."""
 
+import codecs
 import contextlib
 import gzip
 import hashlib
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -156,6 +158,55 @@ def open_text(path, errors="strict", newline=None):
     """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: path, as `open` has them -> file."""
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
     return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors, newline=newline)
+
+
+def not_utf8(path, name="The file"):
+    """Makes the error for a text file that isn't UTF-8: it says where, and gives the command that converts the file.
+
+    Args:
+        path: The file, compressed by gzip if its name ends in .gz. It is read again, up to the place.
+        name: What the message calls such a file.
+
+    Returns:
+        A `ValueError`, to be raised.
+
+    Example:
+    >>> path = Path(tempfile.mkdtemp(), "menu.txt")
+    >>> _ = path.write_bytes("Tea. Café.".encode("latin-1"))
+    >>> print(str(not_utf8(path)).replace(str(path.parent), ""))
+    The file '/menu.txt' isn't UTF-8: line 1 has the byte 0xe9 after b'Tea. Caf'. Convert it: iconv -f LATIN1 -t UTF-8
+    /menu.txt > /utf8-menu.txt (if it isn't LATIN1, with the name of its encoding, such as CP949; iconv -l lists them)
+    """
+    path = Path(path).expanduser()
+    compressed = path.name.endswith(".gz")
+    with (gzip.open if compressed else open)(path, "rb") as file:
+        is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        file.seek(0)
+        place = _where_not_utf8(file)
+
+    encoding = "UTF-16" if is_utf16 else "LATIN1"
+    convert = f"iconv -f {encoding} -t UTF-8"
+    old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"utf8-{path.name}")))
+    command = f"zcat {old} | {convert} | gzip > {new}" if compressed else f"{convert} {old} > {new}"
+    return ValueError(
+        f"{name} {str(path)!r} isn't UTF-8: {place}. Convert it: {command} (if it isn't {encoding}, with the name of "
+        "its encoding, such as CP949; iconv -l lists them)"
+    )
+
+
+def _where_not_utf8(file):
+    """open binary file -> where it first isn't UTF-8, for a message."""
+    line = 1
+    while block := file.read(1 << 20) + file.readline():
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            before = block[: error.start]
+            line += before.count(b"\n")
+            on_line = before.rpartition(b"\n")[2]
+            return f"line {line} has the byte {block[error.start]:#04x} after {on_line[-20:]!r}"
+        line += block.count(b"\n")
+    return "it was when it was read again"
 
 
 def digest_of(path):

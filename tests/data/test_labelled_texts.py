@@ -84,7 +84,7 @@ def test_numbers_are_labels_too(write):
         ('{"text": "good", "label": null}\n', ".jsonl", "Line 1 .*has no label"),
         ("good yes\n", ".jsonl", "Line 1 .*isn't JSON"),
         ('{"text": "a\\ud83d", "label": "yes"}\n', ".jsonl", "Number 1 .*half of a surrogate"),
-        (b"text\tlabel\ncaf\xe9\tyes\n", ".tsv", "isn't UTF-8"),
+        (b"text\tlabel\ncaf\xe9\tyes\n", ".tsv", "isn't UTF-8: line 2 has the byte 0xe9"),
     ],
 )
 def test_a_broken_file_is_refused_by_name_and_line(write, content, suffix, message):

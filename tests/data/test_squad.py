@@ -154,7 +154,7 @@ def test_missing_files_and_other_rows_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no file .*none\.json"):
         read_squad(tmp_path / "none.json")
     (tmp_path / "latin.json").write_bytes(b'{"data": "\xe9"}')
-    with pytest.raises(ValueError, match=r"latin\.json isn't UTF-8"):
+    with pytest.raises(ValueError, match=r"latin\.json' isn't UTF-8: line 1 has the byte 0xe9"):
         read_squad(tmp_path / "latin.json")
     with pytest.raises(ValueError, match=r"must be a keras_bert\.data\.Question"):
         Questions([("a", "who?", "Ann", ())])

@@ -32,8 +32,8 @@ def test_line_ends(tmp_path, end, last):
         (b"[PAD]\n[UNK]\n[CLS]\nword\n", r"lacks \[SEP\], \[MASK\]"),
         ("\n".join([*SPECIAL, "a", "b", "a", "c", "b"]).encode(), r"'a' \(lines 6, 8\), 'b' \(lines 7, 10\)"),
         ("\n".join([*SPECIAL, "", "a", ""]).encode() + b"\n", "no token on line 6, 8"),
-        ("\n".join([*SPECIAL, "é"]).encode("latin-1"), "isn't UTF-8"),
-        ("\n".join([*SPECIAL, "é"]).encode("utf-16"), "isn't UTF-8"),
+        ("\n".join([*SPECIAL, "é"]).encode("latin-1"), "isn't UTF-8: line 6 has the byte 0xe9 after b''"),
+        ("\n".join([*SPECIAL, "é"]).encode("utf-16"), "isn't UTF-8: .*iconv -f UTF-16"),
         ("\n".join(SPECIAL).encode("utf-8-sig"), "byte order mark"),
     ],
 )
@@ -142,7 +142,7 @@ def test_bad_arguments(arguments, message):
 
 def test_bad_files(tmp_path):
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
-    with pytest.raises(ValueError, match="isn't UTF-8"):
+    with pytest.raises(ValueError, match=r"corpus file .*latin\.txt' isn't UTF-8: line 1"):
         train_vocabulary([tmp_path / "latin.txt"])
     (tmp_path / "good.txt").write_text("words")
     with pytest.raises(ValueError, match=r"gone\.txt' doesn't exist"):

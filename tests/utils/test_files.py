@@ -1,8 +1,12 @@
-"""Output directories: whole or not there, and nothing lost."""
+"""Output directories: whole or not there, and nothing lost; text files that aren't UTF-8."""
+
+import gzip
+import shutil
+import subprocess
 
 import pytest
 
-from keras_bert.utils.files import check_apart, check_writable, fingerprint_of, written_beside
+from keras_bert.utils.files import check_apart, check_writable, fingerprint_of, not_utf8, written_beside
 
 OWN = [("answer.txt", "notes.txt")]
 
@@ -94,3 +98,26 @@ def test_directories_in_each_other_are_refused(tmp_path, first, second):
     with pytest.raises(ValueError, match=r"must be outside of each other. Received: .*a"):
         check_apart(output=tmp_path / first, tensorboard=tmp_path / second)
     check_apart(output=tmp_path / first, tensorboard=None, logs=tmp_path / f"{first}-logs")
+
+
+@pytest.mark.skipif(shutil.which("iconv") is None, reason="iconv isn't installed")
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("a café.txt", "latin-1"), ("text.gz", "latin-1"), ("text.tsv", "utf-16")]
+)
+def test_the_command_that_converts_a_file_works(tmp_path, name, encoding):
+    text = "One line.\nUn café, ça va.\n"
+    path = tmp_path / name
+    opened, converted = (gzip.compress, gzip.decompress) if name.endswith(".gz") else (bytes, bytes)
+    path.write_bytes(opened(text.encode(encoding)))
+    message = str(not_utf8(path, "The corpus file"))
+    assert message.startswith(f"The corpus file {str(path)!r} isn't UTF-8: line ")
+    subprocess.run(message.split("Convert it: ")[1].split(" (if")[0], shell=True, check=True)
+    assert converted((tmp_path / f"utf8-{name}").read_bytes()).decode() == text
+
+
+def test_the_place_of_what_is_not_utf8_is_found_between_two_reads(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"line\n" + b"x" * ((1 << 20) - 6) + "é".encode() + b"\nhere: \xe9")
+    assert "line 3 has the byte 0xe9 after b'here: '." in str(not_utf8(path))
+    path.write_bytes(b"cut off: \xc3")
+    assert "line 1 has the byte 0xc3 after b'cut off: '." in str(not_utf8(path))

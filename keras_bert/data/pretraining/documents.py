@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_bert.utils.files import check_writable, fingerprint_of, open_text
+from keras_bert.utils.files import check_writable, fingerprint_of, not_utf8, open_text
 
 # Bytes of text in a window: with max_length, they bound the memory of a corpus of any size.
 _WINDOW_BYTES = 1 << 21
@@ -323,10 +323,7 @@ def _check_text(name, at_most=math.inf):
                     )
                 place, num_lines, end = place + len(part), num_lines + part.count("\n"), part[-1]
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"The corpus file {name!r} isn't UTF-8, at character {place + error.start}. Convert it, for example with: "
-            "iconv -f LATIN1 -t UTF-8"
-        ) from error
+        raise not_utf8(name, "The corpus file") from error
     except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
         raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error
     return num_lines + (end != "\n")
