@@ -1,25 +1,14 @@
 """The `keras.Model` that every builder returns: plain `fit`, with the same result on one device and on many."""
 
-import contextlib
 import dataclasses
-import threading
 
 import keras
 from keras import ops, tree
 
 from keras_bert.config import BertConfig
-from keras_bert.distribution.keras_internals import (
-    DistributedTrainer,
-    check_clips_sums,
-    check_keras_version,
-    loss_object,
-)
+from keras_bert.distribution.keras_internals import DistributedTrainer, check_clips_sums, check_keras_version
+from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
 from keras_bert.utils.checks import check_positive_integer
-
-_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-
-# The `_Totals` of the step that is being traced. Each replica is traced in a thread of its own.
-_step = threading.local()
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -141,8 +130,8 @@ class BertModel(DistributedTrainer, keras.Model):
         if not self._shares_step():
             return super().test_step(*args)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(*args)
-        with self._totals(x, y, weights, parts=1):
-            self._loss_of_part(x, y, self(x, training=False), weights, training=False)
+        with sharing(self._totals(x, y, weights, parts=1)) as totals:
+            self._loss_of_part(totals, x, y, self(x, training=False), weights, training=False)
         return self.get_metrics_result()
 
     def _shares_step(self):
@@ -172,158 +161,78 @@ class BertModel(DistributedTrainer, keras.Model):
             raise ValueError(f"`loss` must be a loss, or a dict of them by the output's name. Received: {loss!r}.")
         if isinstance(self.output, dict):
             by_name = loss if isinstance(loss, dict) else dict.fromkeys(self.output, loss)
-            return {name: _of_step(one, name) for name, one in by_name.items()}
-        return _of_step(loss)
+            return {name: loss_of_step(one, name) for name, one in by_name.items()}
+        return loss_of_step(loss)
 
-    @contextlib.contextmanager
     def _totals(self, x, y, weights, parts):
-        """A replica's rows of a batch, number of parts -> within: what the losses are divided by is known."""
+        """A replica's rows of a batch, number of parts -> the `Totals` of the step."""
         import tensorflow as tf
 
         counts = {
             output: loss.count(y if output is None else y[output], _of_output(weights, output))
-            for output, loss in _by_output(self.loss).items()
+            for output, loss in losses_by_output(self.loss).items()
         }
         totals = tf.stack([*counts.values(), tf.cast(_rows(x), "float32")])
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
             totals = context.all_reduce(tf.distribute.ReduceOp.SUM, totals)
         *of_outputs, rows = tf.unstack(totals)
-        _step.totals = _Totals(dict(zip(counts, of_outputs, strict=True)), rows, parts, context.num_replicas_in_sync)
-        try:
-            yield
-        finally:
-            _step.totals = None
+        return Totals(dict(zip(counts, of_outputs, strict=True)), rows, parts, context.num_replicas_in_sync)
 
-    def _loss_of_part(self, x, y, y_pred, weights, training):
-        """A part of a step, what the model makes of it -> its share of the step's loss; all metrics count it."""
+    def _loss_of_part(self, totals, x, y, y_pred, weights, training):
+        """The step's `Totals`, a part of it, what the model makes of it -> its share of the step's loss.
+
+        All metrics count the part.
+        """
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=training)
         tracker = next(metric for metric in self.metrics if metric.name == "loss")
         # Each part adds its share of the loss for all rows, and its rows: so the mean becomes that of one device.
-        share = ops.stop_gradient(loss) / _step.totals.shown(tree.flatten(y_pred)[0])
+        share = ops.stop_gradient(loss) / totals.shown(tree.flatten(y_pred)[0])
         rows = ops.cast(_rows(x), "float32")
-        tracker.update_state(share * _step.totals.rows / ops.maximum(rows, 1.0), sample_weight=rows)
+        tracker.update_state(share * totals.rows / ops.maximum(rows, 1.0), sample_weight=rows)
         self.compute_metrics(x, y, y_pred, sample_weight=weights)
         return loss
 
     def _gradients(self, data):
-        """A replica's rows of a batch -> its share of the gradients, in the order of the weights."""
+        """A replica's rows of a batch -> its share of the gradients, dense; None where a weight has none."""
+        batch = keras.utils.unpack_x_y_sample_weight(data)
+        with sharing(self._totals(*batch, parts=self._accumulate)) as totals:
+            if self._accumulate == 1:
+                return self._gradients_of_part(totals, *batch)
+            return self._sum_over_parts(totals, batch)
+
+    def _gradients_of_part(self, totals, x, y, weights):
+        """The step's `Totals`, a part of it -> its share of the gradients, as `_gradients` has them."""
         import tensorflow as tf
 
-        batch = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self._loss_of_part(totals, x, y, self(x, training=True), weights, training=True)
+            loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, self.trainable_weights)
+        return [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def _sum_over_parts(self, totals, batch):
+        """The step's `Totals`, a replica's rows -> its share of the gradients, computed part by part."""
+        import tensorflow as tf
+
         rows = _rows(batch[0])
         rows_of_part = -(-rows // self._accumulate)
-        has_gradient = []
-
-        def gradients_of(x, y, weights):
-            """A part of the batch -> its gradients, dense, 0 for a weight without one."""
-            with tf.GradientTape() as tape:
-                loss = self._loss_of_part(x, y, self(x, training=True), weights, training=True)
-                loss = self.optimizer.scale_loss(loss)
-            gradients = tape.gradient(loss, self.trainable_weights)
-            has_gradient[:] = [gradient is not None for gradient in gradients]
-            return [
-                tf.zeros(weight.shape, weight.dtype) if gradient is None else tf.convert_to_tensor(gradient)
-                for gradient, weight in zip(gradients, self.trainable_weights, strict=True)
-            ]
+        has_gradient = []  # found out where a part is traced
 
         def add_part(part, sums):
             """number of a part, sums of gradients -> the next number, the sums with the part's gradients."""
             begin, end = (tf.minimum(rows, (part + i) * rows_of_part) for i in (0, 1))
+            of_part = tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[begin:end], batch)
+            gradients = self._gradients_of_part(totals, *of_part)
+            has_gradient[:] = [gradient is not None for gradient in gradients]
+            return part + 1, [
+                total if gradient is None else total + gradient for total, gradient in zip(sums, gradients, strict=True)
+            ]
 
-            def rows_of(tensor):
-                """tensor of the batch, or None -> its rows of this part."""
-                return None if tensor is None else tensor[begin:end]
-
-            gradients = gradients_of(*tf.nest.map_structure(rows_of, batch))
-            return part + 1, [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
-
-        with self._totals(*batch, parts=self._accumulate):
-            if self._accumulate == 1:
-                gradients = gradients_of(*batch)
-            else:
-                zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self.trainable_weights]
-                parts = self._accumulate
-                _, gradients = tf.while_loop(lambda part, _: part < parts, add_part, (0, zeros), parallel_iterations=1)
-        return [gradient if has else None for gradient, has in zip(gradients, has_gradient, strict=True)]
-
-
-@keras.saving.register_keras_serializable("keras_bert")
-class LossOfStep(keras.losses.Loss):
-    """A loss whose mean is over all that counts in a step, of which it sees a part: a replica's, or some of its rows.
-
-    `BertModel.compile` puts it around the losses that it is given. Outside of `BertModel`'s steps it is the loss
-    itself.
-
-    Args:
-        loss: What Keras takes for a loss: an object, a function or a name.
-        output: Name of the model's output that it is for; None: the only one.
-
-    Example:
-    >>> float(LossOfStep("mse")(np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])))
-    2.0
-    """
-
-    def __init__(self, loss, output=None, name=None):
-        loss = loss_object(loss)
-        super().__init__(name=name or loss.name, reduction=loss.reduction, dtype=loss.dtype)
-        self.loss, self.output = loss, output
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        value = self.loss(y_true, y_pred, sample_weight)
-        totals = getattr(_step, "totals", None)
-        if totals is None:
-            return value
-        if self.reduction in _MEANS:  # Keras has divided by what counts in this part, and by the number of replicas.
-            count = self.count(y_true, sample_weight)
-            value *= totals.replicas * count / ops.maximum(totals.counts[self.output], 1e-30)
-        return value + ops.stop_gradient(value * (totals.shown(tree.flatten(y_pred)[0]) - 1.0))
-
-    def count(self, y_true, sample_weight):
-        """labels, their weights -> what the mean divides by, or a fixed multiple of it."""
-        weighted = sample_weight is not None and self.reduction == "mean_with_sample_weight"
-        ignored = getattr(self.loss, "ignore_class", None)  # of sparse cross-entropies
-        if ignored is None:
-            return ops.cast(ops.sum(sample_weight) if weighted else ops.size(y_true), "float32")
-        counts = ops.cast(ops.not_equal(y_true, ignored), "float32")
-        return ops.sum(counts * ops.cast(sample_weight, "float32") if weighted else counts)
-
-    def get_config(self):
-        return {"loss": keras.saving.serialize_keras_object(self.loss), "output": self.output, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
-
-
-@dataclasses.dataclass(frozen=True)
-class _Totals:
-    """What a step has on all replicas together: float32 scalars, but for the two numbers."""
-
-    counts: dict  # name of the output -> what its loss is divided by
-    rows: object
-    parts: int  # of each replica
-    replicas: int
-
-    def shown(self, y_pred):
-        """outputs of a part -> how many times its share of the loss it must show to Keras's mean over the parts.
-
-        Keras weights a part by its rows if their number is known before the step, else all parts alike. No rows have no
-        weight.
-        """
-        rows = y_pred.shape[0]
-        return self.parts if not rows else self.rows / (self.replicas * rows)
-
-
-def _of_step(loss, output=None):
-    """loss, name of its output -> a `LossOfStep`, or None."""
-    return loss if loss is None or isinstance(loss, LossOfStep) else LossOfStep(loss, output)
-
-
-def _by_output(loss):
-    """What the model was compiled with -> {name of the output, None for the only one: loss}."""
-    losses = loss if isinstance(loss, dict) else {None: loss}
-    return {output: one for output, one in losses.items() if one is not None}
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self.trainable_weights]
+        parts = self._accumulate
+        _, sums = tf.while_loop(lambda part, _: part < parts, add_part, (0, zeros), parallel_iterations=1)
+        return [total if has else None for total, has in zip(sums, has_gradient, strict=True)]
 
 
 def _of_output(weights, output):
