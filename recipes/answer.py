@@ -6,6 +6,8 @@
     python recipes/answer.py --train train-v1.1.json --valid valid.json --test dev-v1.1.json \
                              --pretrained DIR-OR-HUB-ID --output answerer --export served --predictions scored
 
+Where the library is installed, `keras-bert answer` is the same as `python recipes/answer.py`.
+
 Exact match and F1 are in percent, as the official scripts have them. Expect, without options: valid_exact_match 49 and
 valid_f1 60 (49 to 57 and 60 to 67 over seeds 0, 1, 2), in Korean 56 and 74 (56 to 58, 74 to 77); in a paragraph of the
 samples four places look like answers. A minute of processor time. SQuAD v1.1's dev from MiniLM, 6,000 training
@@ -40,10 +42,7 @@ class Config(common.FineTuning):
         metric: Whose official script gives the scores: SQuAD v1.1's, v2.0's or KorQuAD's. By default as `valid` is.
         predictions: Directory for predictions.json, and for v2.0 null_odds.json, which the official scripts take: the
             answers to `test`, or else to `valid`.
-        epochs: Passes over the training questions. Without it: 12, or 3 with `pretrained`.
         batch_size: Rows, that is windows of paragraphs, in a batch.
-        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, which
-            suits models of base's size; smaller models want 1e-4 or more.
         max_length: The most tokens of a row; longer paragraphs run in overlapping windows.
         stride: The tokens that two windows share. By default 128, or half of what a window holds if that is less.
         max_question_length: The most tokens of a question; what is longer loses its end. By default 64, or half of the

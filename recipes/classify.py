@@ -6,6 +6,8 @@
     python recipes/classify.py --train train.tsv --valid dev.tsv --test test.tsv --text-column sentence \
                                --pretrained DIR-OR-HUB-ID --output classifier --export served
 
+Where the library is installed, `keras-bert classify` is the same as `python recipes/classify.py`.
+
 Expect, without options: valid_accuracy 0.89 (0.89 to 0.95 over seeds 0, 1, 2), in Korean 0.90 (0.85 to 0.90); half a
 minute on 2 CPU cores. SST-2 from MiniLM, --limit 16384 --epochs 1 --batch-size 32 --learning-rate 1e-4 --precision
 mixed_bfloat16: test_accuracy 0.876 (0.865 is the least to expect), 129 examples/s on 2 cores of an AMD EPYC, 3 minutes.
@@ -27,9 +29,6 @@ class Config(common.FineTuning):
         train: Labelled texts to train on: a .tsv, .csv or .jsonl file. Without it and `valid`: the English samples.
         text_column: Column, or key, of the text.
         label_column: Column, or key, of the label.
-        epochs: Passes over the training texts. Without it: 8, or 3 with `pretrained`.
-        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, which
-            suits models of base's size; smaller models want 1e-4 or more.
         max_length: The most tokens of a text; what is longer loses its end.
         stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
             averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them. Where

@@ -37,9 +37,10 @@ class FineTuning:
         output: Directory for the best model, in Hugging Face's layout.
         export: Directory for a SavedModel that takes strings.
         limit: Train on a random sample of this size.
-        epochs: Passes over the training examples.
+        epochs: Passes over the examples to train on.
         batch_size: Examples in a batch.
-        learning_rate: The highest rate, after the warm-up.
+        learning_rate: The highest rate, after the warm-up. That with `pretrained` suits models of base's size; smaller
+            models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
         max_length: The most tokens of a row.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
@@ -48,7 +49,8 @@ class FineTuning:
         seed: Of weights, shuffling and dropout.
 
     Attributes:
-        FROM_RANDOM_WEIGHTS, FROM_CHECKPOINT: Epochs and learning rate where they aren't given.
+        FROM_RANDOM_WEIGHTS: Epochs and learning rate where they aren't given; each recipe has its own.
+        FROM_CHECKPOINT: The same with `pretrained`.
     """
 
     train: Path | None = None
@@ -83,6 +85,13 @@ class FineTuning:
         check_positive_number("learning_rate", self.learning_rate)
         if self.dropout is not None:
             check_rate("dropout", self.dropout)
+
+    @classmethod
+    def late_defaults(cls):
+        """-> option: what `--help` says of its default, where that depends on another option."""
+        pairs = zip(cls.FROM_RANDOM_WEIGHTS, cls.FROM_CHECKPOINT, strict=True)
+        hints = [f"(default: {value}; with --pretrained: {other})" for value, other in pairs]
+        return dict(zip(("epochs", "learning_rate"), hints, strict=True))
 
 
 def prepare(config, examples, **directories):
@@ -228,7 +237,8 @@ def parse(config_class, arguments=None, program=None):
     """Makes a config of a command line.
 
     Args:
-        config_class: A dataclass whose docstring describes each option under `Args`.
+        config_class: A dataclass whose docstring describes each option under `Args`. If it has a `late_defaults`, as
+            `FineTuning`, that says what is taken for an option that is None.
         arguments: As in `run`.
         program: The same.
 
@@ -244,13 +254,14 @@ def parse(config_class, arguments=None, program=None):
         raise SystemExit(
             "error: The command line needs tyro, which isn't installed: pip install 'bert-for-keras[recipes]'"
         ) from error
-    types = typing.get_type_hints(config_class)
+    types = typing.get_type_hints(config_class, include_extras=True)
+    late = config_class.late_defaults() if hasattr(config_class, "late_defaults") else {}
     options = []
     for field in dataclasses.fields(config_class):
         kind = types[field.name]
         if field.default is None or field.default == ():
             # tyro would write `(default: None)` behind it.
-            kind = Annotated[kind, tyro.conf.arg(help_behavior_hint="")]
+            kind = Annotated[kind, tyro.conf.arg(help_behavior_hint=late.get(field.name, ""))]
         default = dataclasses.field(default=field.default, default_factory=field.default_factory)
         options.append((field.name, kind, default))
     # The values are checked once they are all there, by the class itself: it says what is wrong in one line.
@@ -268,6 +279,9 @@ def without_banner():
     """Within it, what is written to stderr waits; then all of it goes there but the lines of TensorFlow's start."""
     # Libraries in C++ write to the file descriptor, past sys.stderr.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stderr is None:  # closed by whoever started this process
+        yield
+        return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as written:

@@ -6,6 +6,8 @@
     python recipes/pair.py --train train.tsv --valid dev.tsv --text-columns sentence1 sentence2 --label-column score \
                            --kind regression --pretrained DIR-OR-HUB-ID --output similarity --export served
 
+Where the library is installed, `keras-bert pair` is the same as `python recipes/pair.py`.
+
 Expect, without options: valid_accuracy 0.91 (0.87 to 0.91 over seeds 0, 1, 2), in Korean 0.94 (0.92 to 0.94); a minute
 on 2 CPU cores. STS-B from MiniLM, --epochs 4 --batch-size 32 --learning-rate 1e-4 --precision mixed_bfloat16:
 valid_spearman 0.860 (0.85 is the least to expect), 66 examples/s on 2 cores of an AMD EPYC, 6 minutes.
@@ -30,9 +32,6 @@ class Config(common.FineTuning):
         label_column: Column, or key, of the label.
         kind: classification, or regression where the labels are numbers; scores come in the range of those to train on.
         export: Directory for a SavedModel that takes pairs of strings.
-        epochs: Passes over the training pairs. Without it: 15, or 3 with `pretrained`.
-        learning_rate: The highest rate, after the warm-up. Without it: 5e-4, or 5e-5 with `pretrained`, which
-            suits models of base's size; smaller models want 1e-4 or more.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
     """
 

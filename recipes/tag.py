@@ -6,6 +6,8 @@
     python recipes/tag.py --train train.conll --valid dev.conll --test test.conll --pretrained DIR-OR-HUB-ID \
                           --output tagger --export served
 
+Where the library is installed, `keras-bert tag` is the same as `python recipes/tag.py`.
+
 Expect, without options: valid_entity_f1 0.73 (0.73 and 0.76 with seeds 0 and 1), in Korean 0.81 (0.81 and 0.77), on
 names that training doesn't have; a minute on 2 CPU cores. WNUT-17 from MiniLM, --epochs 5 --batch-size 32
 --learning-rate 2e-4 --precision mixed_bfloat16: test_accuracy 0.944, test_entity_f1 0.435 (0.412 is the least to
@@ -29,9 +31,6 @@ class Config(common.FineTuning):
         train: Tagged sentences to train on: a CoNLL or CoNLL-U file. Without it and `valid`: the English samples.
         word_column: Column of the words, counted from 0; by default the first, of .conllu files the second.
         tag_column: Column of the tags; by default the last, of .conllu files the fourth.
-        epochs: Passes over the training sentences. Without it: 12, or 3 with `pretrained`.
-        learning_rate: The highest rate, after the warm-up. Without it: 1e-3, or 5e-5 with `pretrained`, which
-            suits models of base's size; smaller models want 1e-4 or more.
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
         unit: What the SavedModel tags: a "word" or punctuation mark, as BERT parts them; what white space parts, as
