@@ -1,6 +1,7 @@
 """A SavedModel that takes strings and gives answers: tokenizer, model and decoding in one graph."""
 
 import keras
+import tensorflow as tf
 
 from keras_bert.prediction import predictor
 from keras_bert.utils.files import written_beside
@@ -26,7 +27,9 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
         **options: As in `predictor`.
 
     Returns:
-        None. The signature's inputs and outputs are those of `predictor`.
+        None. The signature's inputs and outputs are those of the `function` of a `Predictor`. Of classifiers of texts
+        and tokens there is a second signature, `labels`, without inputs: it gives `labels`, string [C], the names of
+        the classes in the order of `probabilities`.
 
     Raises:
         ValueError: If the model has no task, the labels or `max_length` don't fit it, the tokenizer has another
@@ -44,9 +47,14 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
     >>> answer = serve(text=tf.constant(["Good!", "good good"]))
     >>> tuple(answer["label"].shape), tuple(answer["probabilities"].shape)
     ((2,), (2, 2))
+    >>> tf.saved_model.load(directory).signatures["labels"]()["labels"].numpy().tolist()
+    [b'no', b'yes']
     """
     predict = predictor(model, tokenizer, max_length, **options)
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         archive = keras.export.ExportArchive()  # finds the variables by itself: to track the model writes them twice
-        archive.add_endpoint("serving_default", predict.python_function, input_signature=predict.input_signature)
+        serve = predict.function
+        archive.add_endpoint("serving_default", serve.python_function, input_signature=serve.input_signature)
+        if predict.labels is not None:
+            archive.add_endpoint("labels", lambda: {"labels": tf.constant(predict.labels)}, input_signature=[])
         archive.write_out(str(beside), verbose=False)

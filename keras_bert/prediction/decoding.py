@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_bert.utils.ragged import row_begins
+
 
 def decode_classes(logits, labels):
     """Turns a text classifier's logits into labels and probabilities.
@@ -147,9 +149,8 @@ def repair_tags(tags, rows):
     """
     tags = tf.convert_to_tensor(tags)
     kind = tf.strings.substr(tags, 0, 2)
-    same_text = tf.concat([[False], rows[1:] == rows[:-1]], 0)[: tf.size(tags)]
     before = tf.concat([[""], _continued(tags)[:-1]], 0)[: tf.size(tags)]
-    orphan = (kind == "I-") & ~(same_text & (before == tags))
+    orphan = (kind == "I-") & (row_begins(rows) | (before != tags))
     return tf.where(orphan, tf.strings.regex_replace(tags, "^I-", "B-"), tags)
 
 
@@ -186,39 +187,40 @@ def fill_tags(tags, known, joint, rows, fallback):
     return tf.where(known, tags, tf.where(joint & goes_on, tag, fallback))
 
 
-def join_entities(tags, starts, ends):
+def join_entities(tags, starts, ends, probabilities):
     """Joins units to the entities that their tags mark.
 
     Args:
         tags: Ragged strings [B, (U)], in BIO, as `repair_tags` leaves them.
         starts: Ragged int32 [B, (U)]: the units' first codepoints.
         ends: The same: one past their last.
+        probabilities: Ragged float32 [B, (U)]: the tags' probabilities.
 
     Returns:
-        A dict of ragged [B, (E)]: `entity_type`, string; `entity_start` and `entity_end`, int32.
+        A dict of ragged [B, (E)]: `entity_type`, string; `entity_start` and `entity_end`, int32; and
+        `entity_probability`, float32, the mean of its units' probabilities.
 
     Example:
     >>> tags = tf.ragged.constant([["B-PER", "I-PER", "O", "B-LOC"], ["O"]])
     >>> starts, ends = tf.ragged.constant([[0, 4, 8, 12], [0]]), tf.ragged.constant([[3, 7, 11, 17], [2]])
-    >>> entities = join_entities(tags, starts, ends)
-    >>> [entities[key].to_list() for key in ("entity_type", "entity_start", "entity_end")]
-    [[[b'PER', b'LOC'], []], [[0, 12], []], [[7, 17], []]]
+    >>> probabilities = tf.ragged.constant([[0.5, 1.0, 1.0, 0.25], [1.0]])
+    >>> entities = join_entities(tags, starts, ends, probabilities)
+    >>> [values.to_list() for key, values in sorted(entities.items())]
+    [[[7, 17], []], [[0.75, 0.25], []], [[0, 12], []], [[b'PER', b'LOC'], []]]
     """
     kind = tf.strings.substr(tags.values, 0, 2)
     begins = kind == "B-"
-    number = tf.cumsum(tf.cast(begins, tf.int64)) - 1  # of the entity that a unit is in, or comes after
     inside = begins | (kind == "I-")
-    last = tf.math.segment_max(tf.boolean_mask(ends.values, inside), tf.boolean_mask(number, inside))
+    # Of the entity that a unit is in, its number among those of all texts.
+    number = tf.boolean_mask(tf.cumsum(tf.cast(begins, tf.int64)) - 1, inside)
     rows = tf.boolean_mask(tags.value_rowids(), begins)
-
-    def ragged(values):
-        return tf.RaggedTensor.from_value_rowids(values, rows, tags.nrows())
-
-    return {
-        "entity_type": ragged(tf.strings.regex_replace(tf.boolean_mask(tags.values, begins), "^B-", "")),
-        "entity_start": ragged(tf.boolean_mask(starts.values, begins)),
-        "entity_end": ragged(last),
+    entities = {
+        "entity_type": tf.strings.regex_replace(tf.boolean_mask(tags.values, begins), "^B-", ""),
+        "entity_start": tf.boolean_mask(starts.values, begins),
+        "entity_end": tf.math.segment_max(tf.boolean_mask(ends.values, inside), number),
+        "entity_probability": tf.math.segment_mean(tf.boolean_mask(probabilities.values, inside), number),
     }
+    return {key: tf.RaggedTensor.from_value_rowids(values, rows, tags.nrows()) for key, values in entities.items()}
 
 
 def _continued(tags):

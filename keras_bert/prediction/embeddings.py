@@ -10,6 +10,8 @@ import numpy as np
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.data.packing import check_max_length, joined, pad
 from keras_bert.models import check_built, check_length_of
+from keras_bert.prediction.columns import strings_of
+from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
 
 _POOLINGS = ("mean", "cls", "words", "tokens")
@@ -31,11 +33,11 @@ class WordVectors(NamedTuple):
     vectors: np.ndarray
 
 
-def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=32):
+def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=32, progress=None):
     """Gives vectors of texts, for search, clustering or a model of your own.
 
     Args:
-        texts: N strings: a list, or one string.
+        texts: N strings: a list or any iterable, or one string.
         model: A backbone, with pretrained weights.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         pooling: `"mean"`, a vector a text: the mean over its tokens, [CLS] and [SEP] included, as sentence-transformers
@@ -44,6 +46,8 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
         max_length: The most tokens of a text, [CLS] and [SEP] included; what is longer loses its end. None: the model's
             `max_sequence_length`.
         batch_size: Number of texts in a batch; they are grouped by length.
+        progress: As in `Predictor`: None, a bar on a terminal, once it has taken more than three seconds; True, always;
+            False, never.
 
     Returns:
         For `"mean"` and `"cls"`: float32 [N, D], or [D] for one string. For `"words"` and `"tokens"`: a list of N
@@ -70,33 +74,40 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
     check_positive_integer("batch_size", batch_size)
     max_length = check_length_of(model, max_length)
     check_max_length(max_length)
-    one = isinstance(texts, (str, bytes))
-    texts = [texts] if one else list(texts)
-    for i, text in enumerate(texts):
-        if not isinstance(text, (str, bytes)):
-            raise ValueError(f"Each text must be a string. Received: {text!r:.80}, text {i} from 0.")
+    texts, is_one = strings_of("texts", texts)
 
-    vectors = [None] * len(texts)
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-    for begin in range(0, len(order), batch_size):
-        chosen = order[begin : begin + batch_size]
-        batch = [texts[i] for i in chosen]
-        ids, starts, ends = (part[:, : max_length - 2] for part in tokenizer.tokenize_with_offsets(batch))
-        inputs = {key: value.numpy() for key, value in pad(joined(ids, None, tokenizer), tokenizer).items()}
-        outputs = model.predict_on_batch(inputs)["sequence_output"].astype("float32")  # [B, T, D]
-        rows = zip(chosen, ids.to_list(), starts.numpy(), ends.numpy(), inputs["padding_mask"], outputs, strict=True)
-        for i, row, first, last, mask, output in rows:
-            if pooling in ("mean", "cls"):
-                vectors[i] = output[mask > 0].mean(axis=0) if pooling == "mean" else output[0]
-                continue
-            tokens = [tokenizer.id_to_token(number) for number in row]
-            parts = WordVectors(tokens, first, last, output[1 : len(row) + 1])
-            vectors[i] = parts if pooling == "tokens" else _joined_to_words(parts, texts[i])
-    if one:
+    def vectors_of(batch):
+        """list of B strings -> list of B arrays [D], or WordVectors."""
+        rows, tokens = _run(batch, model, tokenizer, max_length)
+        if pooling == "mean":
+            return [row.mean(axis=0) for row in rows]
+        if pooling == "cls":
+            return [row[0].copy() for row in rows]  # lets go of the rest
+        parts = _vectors_of_tokens(rows, *tokens, tokenizer)
+        return list(map(_joined_to_words, parts, batch)) if pooling == "words" else parts
+
+    vectors = in_batches_by_length(vectors_of, texts, [len(text) for text in texts], batch_size, progress)
+    if is_one:
         return vectors[0]
     if pooling not in ("mean", "cls"):
         return vectors
     return np.array(vectors, "float32").reshape(len(texts), model.config.hidden_dim)
+
+
+def _run(batch, model, tokenizer, max_length):
+    """B strings, ... -> B arrays, float32 [T, D], [CLS] and [SEP] included; and their tokens: ids, first characters
+    and ends, each ragged [B, (T - 2)]."""
+    tokens = [part[:, : max_length - 2] for part in tokenizer.tokenize_with_offsets(batch)]
+    inputs = {key: value.numpy() for key, value in pad(joined(tokens[0], None, tokenizer), tokenizer).items()}
+    outputs = model.predict_on_batch(inputs)["sequence_output"].astype("float32")  # [B, T, D]
+    return [output[mask > 0] for output, mask in zip(outputs, inputs["padding_mask"], strict=True)], tokens
+
+
+def _vectors_of_tokens(rows, ids, starts, ends, tokenizer):
+    """what `_run` gives, a tokenizer -> list of B WordVectors."""
+    words = [[tokenizer.id_to_token(number) for number in numbers] for numbers in ids.to_list()]
+    parts = zip(words, starts.numpy(), ends.numpy(), rows, strict=True)
+    return [WordVectors(names, first, last, row[1:-1]) for names, first, last, row in parts]
 
 
 def _joined_to_words(tokens, text):

@@ -7,25 +7,29 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.data.packing import check_max_length, pack, pad
+from keras_bert.data.packing import check_max_length, joined, pad
 from keras_bert.models import check_built, check_length_of
+from keras_bert.prediction.columns import strings_of
+from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
 
 # Letters and digits of one word; ideographs are words of their own.
 _LETTERS = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]*"
 
 
-def fill_masks(texts, model, tokenizer, count=5, max_length=None):
+def fill_masks(texts, model, tokenizer, count=5, max_length=None, batch_size=32, progress=None):
     """Gives the likeliest tokens for each [MASK].
 
     Args:
-        texts: N strings with [MASK] in them: a list, or one string. Letters that follow a [MASK] without a space are
-            the rest of its word, as Korean particles are: in `[MASK]s` one is looked for that `##s` can follow.
-            (transformers' pipeline begins a new word there.)
+        texts: N strings with [MASK] in them: a list or any iterable, or one string. Letters that follow a [MASK]
+            without a space are the rest of its word, as Korean particles are: in `[MASK]s` one is looked for that `##s`
+            can follow. (transformers' pipeline begins a new word there.)
         model: A model from `pretrainer` or `masked_language_model`.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         count: How many tokens for each [MASK].
         max_length: The most tokens of a text, [CLS] and [SEP] included. None: the model's `max_sequence_length`.
+        batch_size: The most texts that run at a time; they are grouped by length.
+        progress: As in `embed`.
 
     Returns:
         A list of N lists, or one list for one string: for each [MASK] of a text a list of `count` pairs of a token, as
@@ -47,30 +51,48 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None):
     check_positive_integer("count", count)
     max_length = check_length_of(model, max_length)
     check_max_length(max_length)
-    batch = [texts] if isinstance(texts, str) else list(texts)
-    filled = [_fill(text, model, tokenizer, min(count, tokenizer.vocabulary_size), max_length) for text in batch]
-    return filled[0] if isinstance(texts, str) else filled
+    check_positive_integer("batch_size", batch_size)
+    texts, is_one = strings_of("texts", texts)
+    texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
+    rows = [_row_of(text, tokenizer, max_length) for text in texts]
+    count = min(count, tokenizer.vocabulary_size)
+
+    def fill(rows):
+        """list of B lists of ids -> for each of them, for each [MASK], its pairs."""
+        return [_likeliest(shares, tokenizer, count) for shares in _probabilities(rows, model, tokenizer)]
+
+    filled = in_batches_by_length(fill, rows, [len(row) for row in rows], batch_size, progress)
+    return filled[0] if is_one else filled
 
 
-def _fill(text, model, tokenizer, count, max_length):
-    """text, model, tokenizer, pairs for each [MASK], most tokens -> for each [MASK] its pairs."""
-    if not isinstance(text, str):
-        raise ValueError(f"Each text must be a string. Received: {text!r:.80}.")
+def _row_of(text, tokenizer, max_length):
+    """text, tokenizer, most tokens of a row -> list of the ids that it has room for; else a `ValueError`."""
     ids = _ids_of(text, tokenizer)
-    inputs = pad(pack(tf.ragged.constant([ids], tf.int32), tokenizer, max_length), tokenizer)
-    masked = tf.where(inputs["token_ids"][0] == tokenizer.mask_id)[:, 0]  # [M]
-    if not (count_of_masks := ids.count(tokenizer.mask_id)):
+    row, count = ids[: max_length - 2], ids.count(tokenizer.mask_id)
+    if not count:
         raise ValueError(f"Each text must have a [MASK]. Received: {text!r}. Put one in the place of a word.")
-    if count_of_masks > len(masked):
+    if missing := count - row.count(tokenizer.mask_id):
         raise ValueError(
             f"Each [MASK] must be among the first {max_length - 2} tokens of its text. Received: {text!r}, where "
-            f"{count_of_masks - len(masked)} of {count_of_masks} aren't. Give a shorter text, or a larger `max_length`."
+            f"{missing} of {count} aren't. Give a shorter text, or a larger `max_length`."
         )
-    inputs["mask_positions"] = tf.cast(masked[None], tf.int32)
+    return row
+
+
+def _probabilities(rows, model, tokenizer):
+    """B lists of ids, a model, a tokenizer -> B arrays, float32 [M, V], a row for each [MASK]."""
+    inputs = pad(joined(tf.ragged.constant(rows, tf.int32), None, tokenizer), tokenizer)
+    places = [np.flatnonzero(row == tokenizer.mask_id) for row in inputs["token_ids"].numpy()]
+    inputs["mask_positions"] = tf.ragged.constant(places, tf.int32).to_tensor()  # [B, M]
     if model.task == "pretrainer":
-        inputs["cls_positions"] = tf.zeros([1, 1], tf.int32)
-    logits = model.predict_on_batch({name: value.numpy() for name, value in inputs.items()})["mlm"][0]  # [M, V]
+        inputs["cls_positions"] = tf.zeros([len(rows), 1], tf.int32)
+    logits = model.predict_on_batch({name: value.numpy() for name, value in inputs.items()})["mlm"]  # [B, M, V]
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return [shares[: len(masks)] for shares, masks in zip(probabilities, places, strict=True)]
+
+
+def _likeliest(probabilities, tokenizer, count):
+    """float32 [M, V], a tokenizer, a number -> for each of the M its `count` pairs of a token and a probability."""
     best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :count]
     return [
         [(tokenizer.id_to_token(int(i)), float(row[i])) for i in chosen]

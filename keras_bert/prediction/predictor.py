@@ -1,26 +1,35 @@
-"""Strings in, answers out: tokenizer, model and decoding as one function, for evaluation and for the exported model."""
+"""Strings in, answers out: tokenizer, model and decoding as one, for code, evaluation and the exported model."""
 
 import inspect
 
-import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.models import check_built, check_length_of
-from keras_bert.prediction import answers, tags, texts
+from keras_bert.prediction.answers import SpanPredictor
 from keras_bert.prediction.backend import check_backend
-from keras_bert.prediction.masks import fill_masks
-from keras_bert.prediction.tags import unit_tagger
+from keras_bert.prediction.columns import strings_of
+from keras_bert.prediction.plain import plain_rows
+from keras_bert.prediction.tags import Tagger
+from keras_bert.prediction.texts import TextClassifier, TextRegressor
+from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
 
-__all__ = ["fill_masks", "predict_in_batches", "predictor", "unit_tagger"]
+_TASKS = {
+    "text_classifier": TextClassifier,
+    "text_regressor": TextRegressor,
+    "span_predictor": SpanPredictor,
+    "token_classifier": Tagger,
+}
+_GIVEN = ("model", "tokenizer", "max_length")
 
 
 def predictor(model, tokenizer, max_length=None, **options):
-    """Makes one function of tokenizer, model and decoding.
+    """Makes one thing of tokenizer, model and decoding, which takes strings and gives answers.
 
     Args:
-        model: A model from `text_classifier`, `text_regressor`, `token_classifier` or `span_predictor`.
+        model: A model from `text_classifier`, `text_regressor`, `token_classifier` or `span_predictor`. If it is
+            trained on, the answers follow.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         max_length: The most tokens of a row, [CLS] and [SEP] included. None: the model's `max_sequence_length`.
         **options: Of text classifiers, `labels`: the classes' names in the order of the logits; by default the model's
@@ -40,18 +49,7 @@ def predictor(model, tokenizer, max_length=None, **options):
             "space", the tag of words that vanish in normalization, as in `unit_tagger`.
 
     Returns:
-        A `tf.function` of strings [B], by name or by position, that gives a dict.
-
-        - text classifiers: `text` (and `second_text`) to `label`, string [B], and `probabilities`, float32 [B, C];
-        - text regressors: `text` (and `second_text`) to `score`, float32 [B];
-        - span predictors: `question` and `context` to `answer`, string [B], with `start` and `end`, its place in the
-          context in characters, int32 [B] ("", -1 and -1: no answer); its `score`, the sum of its two logits, and its
-          `probability` among those given, float32 [B]; the N best `answers` [B, N] with `starts`, `ends` and
-          `probabilities`; and `null_difference`, float32 [B]: no answer's score less the best answer's;
-        - token classifiers: `text` to `word`, string [B, U], its `start` and `end`, in characters, int32 [B, U], its
-          `tag`, string [B, U], and `probability`, float32 [B, U]; where tags mark entities (O, B-PERSON, I-PERSON ...)
-          also to `entity` and `entity_type`, string [B, E], with `entity_start` and `entity_end`, int32 [B, E]. Texts
-          with fewer words or entities than others are filled up with "", -1 and 0.
+        A `Predictor`: call it with strings.
 
     Raises:
         ValueError: If the model has no such task, the tokenizer has another vocabulary size, an option doesn't fit, or
@@ -61,9 +59,11 @@ def predictor(model, tokenizer, max_length=None, **options):
     >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=6)
     >>> model = keras_bert.text_classifier(keras_bert.backbone(config), 2, labels=["no", "yes"])
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"])
-    >>> answers = predictor(model, tokenizer, max_length=16, stride=4)(["Good!", "good " * 100])
-    >>> tuple(answers["label"].shape), tuple(answers["probabilities"].shape)
-    ((2,), (2, 2))
+    >>> predict = predictor(model, tokenizer, max_length=16, stride=4)
+    >>> predict("Good!")
+    {'label': '...', 'probabilities': {'no': ..., 'yes': ...}}
+    >>> len(predict(["Good!", "good " * 100]))
+    2
     """
     check_backend()
     task = check_built(model, *_TASKS)
@@ -71,66 +71,110 @@ def predictor(model, tokenizer, max_length=None, **options):
     accepted = [name for name in inspect.signature(_TASKS[task]).parameters if name not in _GIVEN]
     if unknown := sorted(options.keys() - {*accepted}):
         raise ValueError(f"The options of a {task} are {', '.join(accepted)}. Received: {', '.join(unknown)}.")
-    answer, names = _TASKS[task](model, tokenizer, max_length=check_length_of(model, max_length), **options)
-    signature = [tf.TensorSpec([None], tf.string, name=name) for name in names]
-    return tf.function(answer, input_signature=signature, autograph=False)
+    return Predictor(_TASKS[task](model, tokenizer, check_length_of(model, max_length), **options))
 
 
-def predict_in_batches(predict, *columns, batch_size=32):
-    """Answers any number of strings, in batches of texts of near-equal length.
+class Predictor:
+    """Takes strings and gives answers, as plain Python values that `json.dumps` takes. `predictor` makes it.
 
-    Args:
-        predict: A function from `predictor`.
-        *columns: A list of N strings for each of its inputs.
-        batch_size: Number of texts in a batch.
+    Call it with one string for one answer, a dict; or with many, in a list or any iterable, for a list of dicts in
+    the same order. Pairs of texts, and questions with their contexts, are two strings or two lists; one string goes
+    with each of a list, as one question to many contexts. Columns may be given by name: `text` and `second_text`,
+    `question` and `context`.
 
-    Returns:
-        A list of N dicts, in the order of the strings: the answer's arrays, without their first axis, and its strings
-        as str. What is filled up, such as a text's words, is as long as in the batch's longest.
+    The answers:
 
-    Raises:
-        ValueError: If a column is a single string, or the columns aren't of the same length.
+    - text classifiers: `{"label": "pos", "probabilities": {"neg": 0.1, "pos": 0.9}}`;
+    - text regressors: `{"score": 3.2}`;
+    - token classifiers: `tags`, a list with a dict of `word`, `start`, `end`, `tag` and `probability` for each word;
+      and, where tags mark entities (O, B-PERSON, I-PERSON ...), `entities`, a list of dicts of `text`, `type`, `start`,
+      `end` and `probability`: an entity's is the mean of its words' probabilities;
+    - span predictors: `answer`, with `start` and `end`, its place in the context ("", -1 and -1: no answer); its
+      `score`, the sum of its two logits, and its `probability` among those given; `null_difference`, no answer's score
+      less the best answer's, or None where there is none; and `answers`, the best ones, a list of dicts of `answer`,
+      `start`, `end` and `probability`.
+
+    Places are in characters, as in Python: `text[start:end]`.
+
+    Attributes:
+        function: The same in the TensorFlow graph, for `tf.data` and SavedModels: a `tf.function` of strings [B], by
+            name or by position, that gives a dict of tensors. They have the names above, but for these: `probabilities`
+            [B, C] are in the order of `labels`; what has a list above has a tensor [B, U], [B, E] or [B, N] for each
+            key, in which texts with fewer words or entities, or contexts with fewer answers, than others are filled up
+            with "", -1 and 0: `entity`, `entity_type`, `entity_start`, `entity_end` and `entity_probability`;
+            `answers`, `starts`, `ends` and `probabilities`. Where there is no answer, `null_difference` is infinite.
+        labels: Of classifiers of texts and tokens, the names of the classes in the order of the logits: a tuple; else
+            None.
 
     Example:
-    >>> def shout(text):
-    ...     return {"loud": tf.strings.upper(text)}
-    >>> predict_in_batches(shout, ["a long text", "short"], batch_size=1)
-    [{'loud': 'A LONG TEXT'}, {'loud': 'SHORT'}]
+    >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=6)
+    >>> model = keras_bert.text_regressor(keras_bert.backbone(config))
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"])
+    >>> predict = predictor(model, tokenizer, pairs=True)
+    >>> predict("Good!", "Good?")
+    {'score': ...}
+    >>> len(predict(text="Good!", second_text=["Good?", "good"]))
+    2
+    >>> predict.function(text=["Good!"], second_text=["Good?"])["score"].shape
+    TensorShape([1])
     """
-    check_positive_integer("batch_size", batch_size)
-    if single := [column for column in columns if isinstance(column, (str, bytes))]:
-        raise ValueError(f"Each column must be a list of strings. Received: {single[0]!r:.80}. Put it in a list.")
-    if len({len(column) for column in columns}) != 1:
-        raise ValueError(f"Each text needs its partner. Received: {[len(column) for column in columns]} strings.")
-    lengths = np.sum([[len(text) for text in column] for column in columns], axis=0)
-    order = np.argsort(-lengths, kind="stable")  # the longest first: what is too much for the memory fails at once
-    answers = [None] * len(order)
-    for begin in range(0, len(order), batch_size):
-        chosen = order[begin : begin + batch_size]
-        batch = predict(*(tf.constant([column[i] for i in chosen]) for column in columns))
-        batch = {key: value.numpy() for key, value in batch.items()}
-        for row, i in enumerate(chosen):
-            answers[i] = {key: _decoded(value[row]) for key, value in batch.items()}
-    return answers
+
+    def __init__(self, task):
+        self._task = task
+        self.labels = task.labels
+        signature = [tf.TensorSpec([None], tf.string, name=name) for name in task.input_names]
+        self.function = tf.function(task.answer, input_signature=signature, autograph=False)
+
+    def __call__(self, *columns, batch_size=32, progress=None, **named_columns):
+        """Answers one string or many, in batches of near-equal length.
+
+        Args:
+            *columns: A string, or N strings, for each of the model's inputs: one, or for pairs two.
+            batch_size: The most texts, or pairs, that run at a time.
+            progress: None: a bar on stderr if that is a terminal, once it has taken more than three seconds. True: a
+                bar from the beginning. False: none.
+            **named_columns: The same by name.
+
+        Returns:
+            A dict, if all columns are single strings; else a list of N dicts.
+
+        Raises:
+            ValueError: If a column is missing, they aren't of the same length, or a text isn't a string or has half of
+                a surrogate pair.
+        """
+        check_positive_integer("batch_size", batch_size)
+        rows, is_one = _rows_of(self._columns_by_name(columns, named_columns))
+        lengths = [sum(map(len, row)) for row in rows]
+        answers = in_batches_by_length(self._answer_batch, rows, lengths, batch_size, progress)
+        return answers[0] if is_one else answers
+
+    def _columns_by_name(self, columns, named_columns):
+        """tuple of columns, dict of columns -> dict of all, in the order of the model's inputs; else a `ValueError`."""
+        names = self._task.input_names
+        given = [*names[: len(columns)], *named_columns]
+        if len(columns) > len(names) or sorted(given) != sorted(names):
+            raise ValueError(
+                f"This model takes {' and '.join(f'`{name}`' for name in names)}: a string or a list of strings for "
+                f"each. Received: {len(columns)} by position and {', '.join(named_columns) or 'none'} by name."
+            )
+        return dict(zip(names, columns, strict=False)) | {name: named_columns[name] for name in names[len(columns) :]}
+
+    def _answer_batch(self, rows):
+        """list of B tuples of strings -> list of B dicts."""
+        arrays = self.function(*(tf.constant(column, tf.string) for column in zip(*rows, strict=True)))
+        return self._task.as_python(plain_rows({key: value.numpy() for key, value in arrays.items()}))
 
 
-def _decoded(value):
-    """array, number or bytes -> the same, but bytes as str."""
-    if isinstance(value, bytes):
-        return value.decode()
-    is_bytes = isinstance(value, np.ndarray) and value.dtype == object
-    return np.vectorize(bytes.decode, otypes=[object])(value) if is_bytes else value
-
-
-def _classify(model, tokenizer, max_length, labels=None, stride=None, pairs=False):
-    return texts.classify(model, tokenizer, tags.class_names(model, labels), max_length, stride, pairs)
-
-
-# Task -> a function: model, tokenizer, options -> a function of strings, its inputs' names.
-_TASKS = {
-    "text_classifier": _classify,
-    "text_regressor": texts.score,
-    "span_predictor": answers.answer,
-    "token_classifier": tags.tag,
-}
-_GIVEN = ("model", "tokenizer", "max_length")
+def _rows_of(columns):
+    """Name -> a string or N strings -> list of N tuples of strings, and whether all were single strings."""
+    columns = {name: strings_of(name, column) for name, column in columns.items()}
+    lengths = {name: len(texts) for name, (texts, is_one) in columns.items() if not is_one}
+    if len({*lengths.values()}) > 1:
+        found = " and ".join(f"{length} in `{name}`" for name, length in lengths.items())
+        raise ValueError(
+            f"Each text needs its partner. Received: {found}. Give lists of the same length, or one string to go with "
+            "each of a list."
+        )
+    count = max(lengths.values(), default=1)
+    repeated = [texts * count if is_one else texts for texts, is_one in columns.values()]
+    return list(zip(*repeated, strict=True)), not lengths

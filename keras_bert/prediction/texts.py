@@ -1,4 +1,7 @@
-"""Strings in, an answer for each text or pair of texts out."""
+"""A text or a pair of texts in, a label or a score out.
+
+Legend of the shapes: B texts or pairs, S windows, C classes.
+"""
 
 import math
 
@@ -8,18 +11,76 @@ from keras_bert.data.packing import check_max_length, model_inputs, pad
 from keras_bert.data.windows import check_stride, windowed
 from keras_bert.prediction.decoding import decode_classes, decode_scores
 from keras_bert.prediction.slices import in_slices
+from keras_bert.utils.checks import check_names
 
 
-def classify(model, tokenizer, labels, max_length, stride=None, pairs=False):
-    """text_classifier, WordPieceTokenizer, names, `predictor`'s options -> function of strings, names of its inputs."""
-    return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_classes(x, labels), pairs)
+class TextClassifier:
+    """Labels of texts. Arguments: a text_classifier, its WordPieceTokenizer, and `predictor`'s options."""
+
+    def __init__(self, model, tokenizer, max_length, labels=None, stride=None, pairs=False):
+        self.labels = class_names(model, labels)
+        self._logits = _Logits(model, tokenizer, max_length, stride, pairs)
+        self.input_names = self._logits.input_names
+
+    def answer(self, text, second_text=None):
+        """Strings [B] -> a dict of `label`, string [B], and `probabilities`, float32 [B, C]."""
+        return decode_classes(self._logits(text, second_text), self.labels)
+
+    def as_python(self, rows):
+        """B rows of `answer`, each a dict of plain values -> B answers, dicts."""
+        return [
+            {"label": row["label"], "probabilities": dict(zip(self.labels, row["probabilities"], strict=True))}
+            for row in rows
+        ]
 
 
-def score(model, tokenizer, max_length, score_range=None, stride=None, pairs=False):
-    """text_regressor, WordPieceTokenizer, `predictor`'s options -> function of strings, names of its inputs."""
-    if score_range is not None:
-        score_range = _checked_range(score_range)
-    return _answer(_logits(model, tokenizer, max_length, stride, pairs), lambda x: decode_scores(x, score_range), pairs)
+class TextRegressor:
+    """Scores of texts. Arguments: a text_regressor, its WordPieceTokenizer, and `predictor`'s options."""
+
+    labels = None
+
+    def __init__(self, model, tokenizer, max_length, score_range=None, stride=None, pairs=False):
+        self._score_range = None if score_range is None else _checked_range(score_range)
+        self._logits = _Logits(model, tokenizer, max_length, stride, pairs)
+        self.input_names = self._logits.input_names
+
+    def answer(self, text, second_text=None):
+        """Strings [B] -> a dict of `score`, float32 [B]."""
+        return decode_scores(self._logits(text, second_text), self._score_range)
+
+    def as_python(self, rows):
+        """B rows of `answer`, each a dict of plain values -> B answers, dicts."""
+        return rows
+
+
+def class_names(model, labels=None):
+    """classifier of texts or tokens, names or None -> names of its classes: those given, its own, or numbers."""
+    num_classes = model.output.shape[-1]
+    if labels is None:
+        labels = model.labels or [str(number) for number in range(num_classes)]
+    return check_names("labels", labels, "num_classes", num_classes)
+
+
+class _Logits:
+    """A model's logits of texts or pairs; those of a text in windows are the mean of its windows'."""
+
+    def __init__(self, model, tokenizer, max_length, stride, pairs):
+        check_max_length(max_length, 2 if pairs else 1)
+        if stride is not None and pairs:
+            raise ValueError("Pairs of texts don't run in windows. Give `stride` or `pairs`, not both.")
+        if stride is not None:
+            check_stride(stride, max_length - 2)
+        self.input_names = ("text", "second_text") if pairs else ("text",)
+        self._model, self._tokenizer, self._max_length, self._stride = model, tokenizer, max_length, stride
+
+    def __call__(self, text, second_text):
+        """Strings [B], the same or None -> floats [B, C]."""
+        if self._stride is None:
+            inputs = model_inputs(text, self._tokenizer, self._max_length, second_texts=second_text)
+            return self._model(inputs, training=False)
+        rows, _, texts = windowed(self._tokenizer(text), self._tokenizer, self._max_length, self._stride)
+        logits = in_slices(self._model, pad(rows, self._tokenizer))  # [S, C]
+        return tf.math.segment_mean(logits, texts)  # [B, C]
 
 
 def _checked_range(score_range):
@@ -33,35 +94,3 @@ def _checked_range(score_range):
             f"`score_range` must be a pair of numbers, the lower first. Received: score_range={score_range!r}."
         )
     return low, high
-
-
-def _answer(logits_of, decode, pairs):
-    """function of strings, logits -> answers, whether of pairs -> a function with named inputs, and their names."""
-
-    def answer_pair(text, second_text):
-        return decode(logits_of(text, second_text))
-
-    def answer_text(text):
-        return decode(logits_of(text))
-
-    return (answer_pair, ("text", "second_text")) if pairs else (answer_text, ("text",))
-
-
-def _logits(model, tokenizer, max_length, stride, pairs):
-    """model, `predictor`'s options -> a function: strings [B], of pairs twice -> logits [B, C]."""
-    check_max_length(max_length, 2 if pairs else 1)
-    if stride is None:
-
-        def logits_of(text, second_text=None):
-            return model(model_inputs(text, tokenizer, max_length, second_texts=second_text), training=False)
-
-        return logits_of
-    if pairs:
-        raise ValueError("Pairs of texts don't run in windows. Give `stride` or `pairs`, not both.")
-    check_stride(stride, max_length - 2)
-
-    def mean_logits_of(text):
-        rows, _, texts = windowed(tokenizer(text), tokenizer, max_length, stride)
-        return tf.math.segment_mean(in_slices(model, pad(rows, tokenizer)), texts)  # [B, C]
-
-    return mean_logits_of

@@ -23,6 +23,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from keras_bert.utils.ragged import row_begins
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_WORD_LENGTH = 100  # in codepoints, after normalization; longer words are unknown
 
@@ -171,9 +173,9 @@ class Normalization:
         single = tf.where(dropped, -1, codepoints + tf.bitwise.right_shift(entries, _VALUE_SHIFT))
         expanded, origin, splits = self._expand(codepoints, entries, splits, length, single)  # [M]
         row = row_of_each(splits)
-        first = _starts(origin)
+        first = row_begins(origin)
         rank = tf.where(first, tf.gather(rank, origin), self._rank(expanded)[1])
-        run = tf.cumsum(tf.cast((rank == 0) | _starts(row), tf.int64))
+        run = tf.cumsum(tf.cast((rank == 0) | row_begins(row), tf.int64))
         order = tf.argsort(run * 64 + tf.cast(rank, tf.int64), stable=True)
         expanded, first = tf.gather(expanded, order), tf.gather(first, order)
         used = tf.cumsum(tf.cast(first, tf.int32)) - 1
@@ -192,7 +194,7 @@ class Normalization:
         """Makes words over the limit unknown: int32 [M], int32 [R + 1] -> int32 [M]."""
         ends_word = self._entries(codepoints) & _ENDS_WORD != 0
         after_end = tf.concat([[True], ends_word[:-1]], 0)
-        word = tf.cumsum(tf.cast(ends_word | after_end | _starts(row_of_each(splits)), tf.int32)) - 1
+        word = tf.cumsum(tf.cast(ends_word | after_end | row_begins(row_of_each(splits)), tf.int32)) - 1
         length = tf.gather(tf.math.segment_sum(tf.ones_like(word), word), word)
         return tf.where(length > MAX_WORD_LENGTH, _UNKNOWN_LETTER, codepoints)
 
@@ -237,8 +239,3 @@ def row_of_each(splits):
     size = splits[-1]
     rows_before = tf.math.unsorted_segment_sum(tf.ones_like(splits[1:-1]), splits[1:-1], size + 1)
     return tf.cumsum(rows_before[:size])
-
-
-def _starts(rows):
-    """Where a new row begins: int32 [M], ascending -> bool [M]."""
-    return tf.concat([tf.ones_like(rows[:1], tf.bool), rows[1:] != rows[:-1]], 0)

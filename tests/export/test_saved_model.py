@@ -29,7 +29,9 @@ import tensorflow_text
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 texts = [t.encode("latin-1") for t in json.load(sys.stdin)]
 answer = serve(text=tf.constant(texts))
-json.dump({"label": [l.decode() for l in answer["label"].numpy()],
+labels = tf.saved_model.load(sys.argv[1]).signatures["labels"]()["labels"]
+json.dump({"labels": [l.decode() for l in labels.numpy()],
+           "label": [l.decode() for l in answer["label"].numpy()],
            "probabilities": answer["probabilities"].numpy().tolist()}, sys.stdout)
 """
 
@@ -70,6 +72,7 @@ def test_a_fresh_interpreter_needs_only_tensorflow_and_tensorflow_text(classifie
     reference = expected(classifier, tokenizer, TEXTS, 9)
     np.testing.assert_allclose(answer["probabilities"], reference, atol=1e-5)
     assert answer["label"] == [["bad", "fair", "좋음"][i] for i in reference.argmax(axis=1)]
+    assert answer["labels"] == ["bad", "fair", "좋음"]
     assert np.ptp(reference[:, 0]) > 0.01
 
 
@@ -97,6 +100,16 @@ def test_labels_may_be_given_or_are_numbers(small_config, tokenizer, tmp_path):
         assert set(answer["label"].numpy()) <= allowed
 
 
+def test_classifiers_say_the_order_of_their_labels(small_config, tokenizer, tmp_path):
+    backbone = keras_bert.backbone(small_config)
+    tagger = keras_bert.token_classifier(backbone, 3, labels=["O", "I-P", "B-P"])
+    keras_bert.export_saved_model(tagger, tokenizer, tmp_path / "tagger")
+    labels = tf.saved_model.load(tmp_path / "tagger").signatures["labels"]()["labels"]
+    assert labels.numpy().tolist() == [b"O", b"I-P", b"B-P"]
+    keras_bert.export_saved_model(keras_bert.text_regressor(backbone), tokenizer, tmp_path / "regressor")
+    assert list(tf.saved_model.load(tmp_path / "regressor").signatures) == ["serving_default"]
+
+
 def test_what_cannot_be_exported_is_refused(classifier, small_config, tokenizer, tmp_path):
     def refused(message, model=classifier, tokenizer=tokenizer, directory=tmp_path / "served", **arguments):
         with pytest.raises(ValueError, match=message):
@@ -106,7 +119,7 @@ def test_what_cannot_be_exported_is_refused(classifier, small_config, tokenizer,
     refused("max_sequence_length=32", max_length=33)
     refused("at least 3", max_length=2)
     refused("num_classes=3 different names", labels=["no", "yes"])
-    refused("must come from one of keras_bert's text_classifier", model=keras_bert.backbone(small_config))
+    refused("must come from one of keras_bert's builders, text_classifier", model=keras_bert.backbone(small_config))
     other = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     refused("a vocabulary of 5 tokens and a token embedding of 15 rows", tokenizer=other)
     (tmp_path / "notes.txt").write_text("mine")

@@ -68,7 +68,7 @@ def searched(model, tokenizer, question, context, max_length, stride, max_questi
 
 @pytest.mark.parametrize("options", [{}, {"max_length": 11, "stride": 2, "max_question_length": 4}])
 def test_answers_are_those_of_a_search_through_all(options, model, tokenizer):
-    predict = keras_bert.predictor(model, tokenizer, **options, max_answer_length=4, num_answers=3)
+    predict = keras_bert.predictor(model, tokenizer, **options, max_answer_length=4, num_answers=3).function
     answer = {key: value.numpy() for key, value in predict(question=QUESTIONS, context=CONTEXTS).items()}
     max_length = options.get("max_length", 32)
     stride, longest = check_room(max_length, options.get("stride"), options.get("max_question_length"))
@@ -98,7 +98,7 @@ def test_a_character_of_several_tokens_is_in_an_answer_once(small_config):
     tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters])
     assert len(tokenizer("한글")) == 6
     model = keras_bert.span_predictor(keras_bert.backbone(dataclasses.replace(small_config, vocabulary_size=11)))
-    answer = keras_bert.predictor(model, tokenizer)(question=["한글", "글"], context=["한글", "한글 한"])
+    answer = keras_bert.predictor(model, tokenizer).function(question=["한글", "글"], context=["한글", "한글 한"])
     assert sorted(text.decode() for text in answer["answers"][0].numpy()) == ["", "", "글", "한", "한글"]
     for starts, ends in zip(answer["starts"].numpy(), answer["ends"].numpy(), strict=True):
         spans = [span for span in zip(starts.tolist(), ends.tolist(), strict=True) if span != (-1, -1)]
@@ -107,7 +107,7 @@ def test_a_character_of_several_tokens_is_in_an_answer_once(small_config):
 
 def test_a_context_of_more_windows_than_a_slice_holds(model, tokenizer):
     context = CONTEXTS[0] * 12
-    predict = keras_bert.predictor(model, tokenizer, 9, stride=1, max_question_length=2, max_answer_length=2)
+    predict = keras_bert.predictor(model, tokenizer, 9, stride=1, max_question_length=2, max_answer_length=2).function
     answer = {key: value.numpy()[0] for key, value in predict(["the book"], [context]).items()}
     spans, null = searched(model, tokenizer, "the book", context, 9, 1, 2, 2)
     assert len(tokenizer(context)) > 64 * 3  # a window advances by 3
@@ -119,10 +119,10 @@ def test_a_context_of_more_windows_than_a_slice_holds(model, tokenizer):
 
 def test_no_answer_wins_over_the_threshold(model, tokenizer):
     columns = QUESTIONS[:3], CONTEXTS[:3]
-    free = keras_bert.predictor(model, tokenizer)(*columns)
+    free = keras_bert.predictor(model, tokenizer).function(*columns)
     differences = free["null_difference"].numpy()
     threshold = float(np.sort(differences)[1])
-    answer = keras_bert.predictor(model, tokenizer, null_threshold=threshold)(*columns)
+    answer = keras_bert.predictor(model, tokenizer, null_threshold=threshold).function(*columns)
     is_null = differences > threshold
     assert is_null.sum() == 1
     assert (answer["answer"].numpy() == b"").tolist() == is_null.tolist() == (answer["start"].numpy() == -1).tolist()
@@ -137,7 +137,7 @@ def test_no_answer_wins_over_the_threshold(model, tokenizer):
 
 def test_what_is_not_utf8_counts_as_in_python(model, tokenizer):
     raw = b"\xff good \xe2\x82 dull \xf0\x9f book\xc3"
-    answer = keras_bert.predictor(model, tokenizer, num_answers=9)(["the"], [raw])
+    answer = keras_bert.predictor(model, tokenizer, num_answers=9).function(["the"], [raw])
     decoded = raw.decode(errors="replace")
     spans = zip(answer["starts"].numpy()[0], answer["ends"].numpy()[0], strict=True)
     expected = [decoded[a:z] if a >= 0 else "" for a, z in spans]
@@ -147,16 +147,50 @@ def test_what_is_not_utf8_counts_as_in_python(model, tokenizer):
 
 def test_a_question_is_answered_alike_among_others(model, tokenizer):
     predict = keras_bert.predictor(model, tokenizer, max_length=12, stride=3, max_question_length=4)
-    alone = [predict([q], [c]) for q, c in zip(QUESTIONS, CONTEXTS, strict=True)]
-    together = keras_bert.predict_in_batches(predict, QUESTIONS, CONTEXTS, batch_size=3)
+    alone = [predict(q, c) for q, c in zip(QUESTIONS, CONTEXTS, strict=True)]
+    together = predict(QUESTIONS, CONTEXTS, batch_size=3)
     for one, other in zip(alone, together, strict=True):
-        assert one["answer"].numpy()[0].decode() == other["answer"]
-        assert [text.decode() for text in one["answers"].numpy()[0]] == other["answers"].tolist()
-        np.testing.assert_allclose(one["score"][0], other["score"], rtol=1e-4)
+        assert one["answer"] == other["answer"]
+        assert [found["answer"] for found in one["answers"]] == [found["answer"] for found in other["answers"]]
+        assert one["score"] == pytest.approx(other["score"], rel=1e-4)
+
+
+def test_answers_as_plain_values_are_those_of_the_graph(model, tokenizer):
+    predict = keras_bert.predictor(model, tokenizer, num_answers=3, null_threshold=0.5)
+    arrays = {key: value.numpy() for key, value in predict.function(QUESTIONS, CONTEXTS).items()}
+    answers = predict(QUESTIONS, CONTEXTS)
+    assert json.loads(json.dumps(answers, allow_nan=False)) == answers
+    for i, (answer, context) in enumerate(zip(answers, CONTEXTS, strict=True)):
+        keys = ["answer", "start", "end", "score", "probability", "null_difference", "answers"]
+        assert list(answer) == keys
+        assert answer["answer"] == arrays["answer"][i].decode()
+        assert (answer["start"], answer["end"]) == (arrays["start"][i], arrays["end"][i])
+        assert answer["answer"] == context[answer["start"] : answer["end"]]
+        for key in ("score", "probability"):
+            assert answer[key] == pytest.approx(arrays[key][i], rel=1e-5)
+        count = int((arrays["starts"][i] >= 0).sum())
+        assert len(answer["answers"]) == count
+        for j, found in enumerate(answer["answers"]):
+            assert list(found) == ["answer", "start", "end", "probability"]
+            assert found["answer"] == context[found["start"] : found["end"]] == arrays["answers"][i, j].decode()
+            assert found["probability"] == pytest.approx(arrays["probabilities"][i, j], rel=1e-5)
+    assert {len(answer["answers"]) for answer in answers} == {0, 3}
+    assert answers[3]["answers"] == [] and answers[3]["null_difference"] is None  # a context of white space
+    assert (answers[3]["answer"], answers[3]["start"], answers[3]["probability"]) == ("", -1, 1.0)
+
+
+def test_one_question_to_many_contexts(model, tokenizer):
+    predict = keras_bert.predictor(model, tokenizer)
+    together = predict("the book", CONTEXTS, batch_size=2)
+    assert [found["answer"] for found in together] == [predict("the book", c)["answer"] for c in CONTEXTS]
+    named = predict(context=CONTEXTS, question="the book", batch_size=2)
+    assert named == together != predict(QUESTIONS, CONTEXTS, batch_size=2)
+    one = predict(QUESTIONS[:2], context="A very good book")
+    assert [found["answer"] for found in one] == [predict(q, "A very good book")["answer"] for q in QUESTIONS[:2]]
 
 
 def test_no_question_gives_no_answer(model, tokenizer):
-    answer = keras_bert.predictor(model, tokenizer)(tf.constant([], tf.string), tf.constant([], tf.string))
+    answer = keras_bert.predictor(model, tokenizer).function(tf.constant([], tf.string), tf.constant([], tf.string))
     shapes = {key: value.shape.as_list() for key, value in answer.items()}
     assert shapes["answer"] == [0] and shapes["answers"] == shapes["probabilities"] == [0, 5]
 
@@ -167,7 +201,7 @@ def test_what_is_served_is_what_was_predicted(policy, small_config, tokenizer, t
     keras.utils.set_random_seed(5)
     model = keras_bert.span_predictor(keras_bert.backbone(dataclasses.replace(small_config, initializer_range=0.5)))
     options = {"max_length": 12, "stride": 3, "max_question_length": 4, "null_threshold": 1.5, "num_answers": 2}
-    expected = keras_bert.predictor(model, tokenizer, **options)(QUESTIONS, CONTEXTS)
+    expected = keras_bert.predictor(model, tokenizer, **options).function(QUESTIONS, CONTEXTS)
     keras_bert.export_saved_model(model, tokenizer, tmp_path / "served", **options)
     done = subprocess.run(
         [sys.executable, "-c", ALONE, tmp_path / "served"],

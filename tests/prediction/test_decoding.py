@@ -123,7 +123,9 @@ def test_units_without_a_tag_are_filled_within_their_text():
 def test_entities_are_joined_within_their_text():
     tags = tf.ragged.constant([["B-P", "I-P", "B-P"], [], ["O", "O"], ["B-L", "O", "B-L-x"]])
     starts = tf.ragged.constant([[0, 2, 5], [], [0, 3], [1, 4, 8]])
-    entities = join_entities(tags, starts, starts + 2)
+    shares = tf.ragged.constant([[0.5, 0.75, 0.25], [], [0.1, 0.2], [1.0, 0.3, 0.125]])
+    entities = join_entities(tags, starts, starts + 2, shares)
     assert entities["entity_type"].to_list() == [[b"P", b"P"], [], [], [b"L", b"L-x"]]
     assert entities["entity_start"].to_list() == [[0, 5], [], [], [1, 8]]
     assert entities["entity_end"].to_list() == [[4, 7], [], [], [3, 10]]
+    assert entities["entity_probability"].to_list() == [[0.625, 0.25], [], [], [1.0, 0.125]]

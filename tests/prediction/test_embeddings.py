@@ -69,9 +69,9 @@ def test_what_is_too_long_loses_its_end(model, tokenizer):
 def test_what_does_not_fit_is_refused(model, small_config, tokenizer):
     with pytest.raises(ValueError, match=r"mean, cls, words, tokens\. Received: pooling='max'"):
         keras_bert.embed(["good"], model, tokenizer, pooling="max")
-    with pytest.raises(ValueError, match="must be a backbone"):
+    with pytest.raises(ValueError, match=r"builders, backbone,.* Received: a text_classifier"):
         keras_bert.embed(["good"], keras_bert.text_classifier(model, 2), tokenizer)
-    with pytest.raises(ValueError, match=r"must be a string\. Received: None, text 1 from 0"):
+    with pytest.raises(ValueError, match=r"In `texts`, text 1 from 0 must be a string\. Received: None"):
         keras_bert.embed(["good", None], model, tokenizer)
     with pytest.raises(ValueError, match="max_sequence_length=32"):
         keras_bert.embed(["good"], model, tokenizer, max_length=64)

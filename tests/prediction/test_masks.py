@@ -85,9 +85,9 @@ def test_a_text_without_a_mask_or_too_long_for_it_is_refused(model, tokenizer, t
 def test_other_models_are_refused(small_config, tokenizer):
     backbone = keras_bert.backbone(small_config)
     for other, name in ((backbone, "backbone"), (keras_bert.text_classifier(backbone, 2), "text_classifier")):
-        with pytest.raises(ValueError, match=f"Received: {name}"):
+        with pytest.raises(ValueError, match=f"Received: a {name}"):
             keras_bert.fill_masks("[MASK]", other, tokenizer)
-    with pytest.raises(ValueError, match="Each text must be a string"):
+    with pytest.raises(ValueError, match=r"In `texts`, text 0 from 0 must be a string\. Received: 3"):
         keras_bert.fill_masks([3], keras_bert.masked_language_model(backbone), tokenizer)
-    with pytest.raises(ValueError, match="Received: str"):
+    with pytest.raises(ValueError, match="Received: 'model' of type str"):
         keras_bert.fill_masks("[MASK]", "model", tokenizer)

@@ -1,6 +1,7 @@
 """Tags of words, of characters and of entities: by hand, against plain Python, and served."""
 
 import dataclasses
+import json
 import random
 
 import keras
@@ -10,7 +11,8 @@ import tensorflow as tf
 
 import keras_bert
 from keras_bert.data import TaggedSentences
-from keras_bert.prediction import predictor, tags, unit_tagger
+from keras_bert.prediction import unit_tagger
+from keras_bert.prediction.tags import Tagger
 
 LABELS = ["B-L", "B-P", "I-L", "I-P", "O"]
 
@@ -29,12 +31,17 @@ def by_token(monkeypatch):
     def install(tokenizer, tag_of):
         table = tf.constant([tag_of.get(token, "O") for token in tokenizer.vocabulary])
 
-        def answers(ids):
+        def answers(self, ids):
             return tf.gather(table, ids.values), tf.cast(ids.values, tf.float32) / 100
 
-        monkeypatch.setattr(tags, "_answers_of_tokens", lambda *arguments: answers)
+        monkeypatch.setattr(Tagger, "_tags_of_tokens", answers)
 
     return install
+
+
+def predictor(*arguments, **options):
+    """The same in the graph: a function of strings [B] to a dict of tensors."""
+    return keras_bert.predictor(*arguments, **options).function
 
 
 def model_for(tokenizer, labels=LABELS):
@@ -60,6 +67,37 @@ def test_words_and_entities_by_hand(by_token):
     assert answer["entity_type"] == [[b"P", b"L"], [b"", b""], [b"", b""]]
     assert answer["entity_start"] == [[0, 15], [-1, -1], [-1, -1]]
     assert answer["entity_end"] == [[9, 23], [-1, -1], [-1, -1]]
+    np.testing.assert_allclose(answer["entity_probability"], [[0.055, 0.095], [0, 0], [0, 0]], atol=1e-6)
+
+
+def test_plain_answers_by_hand(by_token):
+    tokenizer = tokenizer_of("ann", "lee", "##s", "left", "new", "york", ".")
+    by_token(tokenizer, {"ann": "B-P", "lee": "I-P", "new": "B-L", "york": "I-L"})
+    predict = keras_bert.predictor(model_for(tokenizer), tokenizer, max_length=16)
+    text = "Ann  Lees left New York."
+    first, second, third = predict([text, "", "left"])
+    assert [(part["word"], part["start"], part["end"], part["tag"]) for part in first["tags"]] == [
+        ("Ann", 0, 3, "B-P"),
+        ("Lees", 5, 9, "I-P"),
+        ("left", 10, 14, "O"),
+        ("New", 15, 18, "B-L"),
+        ("York", 19, 23, "I-L"),
+        (".", 23, 24, "O"),
+    ]
+    assert [part["probability"] for part in first["tags"]] == pytest.approx([0.05, 0.06, 0.08, 0.09, 0.1, 0.11])
+    for key, expected in {
+        "text": ["Ann  Lees", "New York"],
+        "type": ["P", "L"],
+        "start": [0, 15],
+        "end": [9, 23],
+    }.items():
+        assert [entity[key] for entity in first["entities"]] == expected
+    # The mean over the words: (0.05 + 0.06) / 2, where the piece ##s has no say.
+    assert [entity["probability"] for entity in first["entities"]] == pytest.approx([0.055, 0.095])
+    assert [list(entity) for entity in first["entities"]] == [["text", "type", "start", "end", "probability"]] * 2
+    assert second == {"tags": [], "entities": []}
+    assert [part["word"] for part in third["tags"]] == ["left"] and third["entities"] == []
+    assert predict(text) == first and json.loads(json.dumps(first, allow_nan=False)) == first
 
 
 def test_an_entity_may_end_within_a_korean_word(by_token):
@@ -121,6 +159,8 @@ def test_parts_of_speech_have_no_entities(by_token):
     answer = predictor(model, tokenizer)(["Ann left"])
     assert set(answer) == {"word", "start", "end", "tag", "probability"}
     assert answer["tag"].numpy().tolist() == [[b"PROPN", b"VERB"]]
+    plain = keras_bert.predictor(model, tokenizer)("Ann left")
+    assert list(plain) == ["tags"] and [part["tag"] for part in plain["tags"]] == ["PROPN", "VERB"]
 
 
 @pytest.mark.parametrize("text", ["\ufffd ann", b"\xff ann", b"\xe2\x28 ann \x80", "e\u0301 😀 ann", "\x00ann"])
@@ -242,10 +282,10 @@ def test_the_served_model_gives_the_same_answers(tagger, tokenizer, tmp_path):
     predict = predictor(tagger, tokenizer, max_length=9, stride=3)
     for batch in (texts, texts[1:2], []):
         served, expected = serve(text=tf.constant(batch, tf.string)), predict(tf.constant(batch, tf.string))
-        assert set(served) == set(expected) and len(served) == 9
+        assert set(served) == set(expected) and len(served) == 10
         for key, value in expected.items():
             assert served[key].shape == value.shape and served[key].shape[0] == len(batch)
-            if key == "probability":
+            if "probability" in key:
                 np.testing.assert_allclose(served[key], value, atol=1e-5)
             else:
                 np.testing.assert_array_equal(served[key], value)

@@ -1,6 +1,7 @@
 """Answers for texts and pairs: by hand, in windows, in batches, and as they are served."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -21,14 +22,14 @@ def backbone(small_config):
 
 def test_long_texts_run_in_windows_and_their_logits_are_averaged(backbone, tokenizer):
     model = keras_bert.text_classifier(backbone, 3, labels=["bad", "fair", "good"])
-    predict = keras_bert.predictor(model, tokenizer, max_length=7, stride=2)  # room for 5, of which 3 are new
+    predict = keras_bert.predictor(model, tokenizer, max_length=7, stride=2).function  # room for 5, of which 3 are new
     texts = [LONG, "good film", ""]
     answers = predict(texts)
     words = LONG.split()
     pieces = [words[begin : begin + 5] for begin in (0, 3, 6, 9)]
     logits = [model(model_inputs([" ".join(piece)], tokenizer, 7)) for piece in pieces]
     np.testing.assert_allclose(answers["probabilities"][0], tf.nn.softmax(np.mean(logits, axis=0))[0], atol=1e-5)
-    whole = keras_bert.predictor(model, tokenizer)(texts)
+    whole = keras_bert.predictor(model, tokenizer).function(texts)
     np.testing.assert_allclose(answers["probabilities"][1:], whole["probabilities"][1:], atol=1e-5)
     assert np.abs(answers["probabilities"][0] - whole["probabilities"][0]).max() > 1e-3
 
@@ -37,7 +38,7 @@ def test_windows_are_served_as_they_are_predicted(backbone, tokenizer, tmp_path)
     model = keras_bert.text_classifier(backbone, 2)
     keras_bert.export_saved_model(model, tokenizer, tmp_path / "served", max_length=6, stride=1)
     serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
-    predict = keras_bert.predictor(model, tokenizer, max_length=6, stride=1)
+    predict = keras_bert.predictor(model, tokenizer, max_length=6, stride=1).function
     for texts in ([LONG, "good"], []):
         texts = tf.constant(texts, tf.string)
         np.testing.assert_allclose(serve(text=texts)["probabilities"], predict(texts)["probabilities"], atol=1e-6)
@@ -45,7 +46,7 @@ def test_windows_are_served_as_they_are_predicted(backbone, tokenizer, tmp_path)
 
 def test_many_windows_run_in_slices(backbone, tokenizer):
     model = keras_bert.text_classifier(backbone, 2)
-    predict = keras_bert.predictor(model, tokenizer, max_length=5, stride=0)
+    predict = keras_bert.predictor(model, tokenizer, max_length=5, stride=0).function
     texts = ["good dull book " * 67, "a film", "the good book " * 40]  # 67, 1 and 40 windows; a slice has 64
     answers = predict(texts)["probabilities"]
     for i, piece in ((0, "good dull book"), (2, "the good book")):
@@ -58,22 +59,14 @@ def test_scores_stay_in_their_range(backbone, tokenizer):
     inputs = model_inputs(texts, tokenizer, 32, second_texts=texts[::-1])
     raw = model.predict(inputs, verbose=0)[:, 0]
     low, high = np.sort(raw)[1:3]
-    score = keras_bert.predictor(model, tokenizer, pairs=True, score_range=(low, high))(texts, texts[::-1])["score"]
-    np.testing.assert_allclose(score, np.clip(raw, low, high), atol=1e-5)
-    free = keras_bert.predictor(model, tokenizer, pairs=True)(text=texts, second_text=texts[::-1])["score"]
-    np.testing.assert_allclose(free, raw, atol=1e-5)
-
-
-def test_batches_keep_the_order(backbone, tokenizer):
-    model = keras_bert.text_classifier(backbone, 2)
-    predict = keras_bert.predictor(model, tokenizer)
-    texts = ["good " * (i * 7 % 11) for i in range(11)]
-    answers = keras_bert.predict_in_batches(predict, texts, batch_size=3)
-    np.testing.assert_allclose(
-        [answer["probabilities"] for answer in answers], predict(texts)["probabilities"], atol=1e-5
-    )
-    assert keras_bert.predict_in_batches(predict, []) == []
-    assert {answer["label"] for answer in answers} <= {"0", "1"}
+    clipped = keras_bert.predictor(model, tokenizer, pairs=True, score_range=(low, high)).function
+    np.testing.assert_allclose(clipped(texts, texts[::-1])["score"], np.clip(raw, low, high), atol=1e-5)
+    free = keras_bert.predictor(model, tokenizer, pairs=True)
+    np.testing.assert_allclose(free.function(text=texts, second_text=texts[::-1])["score"], raw, atol=1e-5)
+    answers = free(texts, texts[::-1], batch_size=3)
+    np.testing.assert_allclose([answer["score"] for answer in answers], raw, atol=1e-5)
+    assert all(list(answer) == ["score"] and type(answer["score"]) is float for answer in answers)
+    json.dumps(answers, allow_nan=False)
 
 
 def test_what_does_not_fit_is_refused(backbone, tokenizer):
@@ -91,7 +84,3 @@ def test_what_does_not_fit_is_refused(backbone, tokenizer):
     regressor = keras_bert.text_regressor(backbone)
     for score_range in ((5, 0), 5, (float("nan"), 1), ("low", "high")):
         refused("the lower first", regressor, tokenizer, score_range=score_range)
-    with pytest.raises(ValueError, match=r"must be a list of strings. Received: 'abc'"):
-        keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer), "abc")
-    with pytest.raises(ValueError, match=r"partner. Received: \[1, 2\]"):
-        keras_bert.predict_in_batches(keras_bert.predictor(model, tokenizer, pairs=True), ["a"], ["b", "c"])
