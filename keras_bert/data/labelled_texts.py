@@ -54,10 +54,10 @@ class LabelledTexts:
         allowed = (2, 3) if self.num_texts is None else (self.num_texts + 1,)
         is_row = isinstance(row, (tuple, list)) and all(isinstance(part, str) for part in row)
         if not is_row or len(row) not in allowed:
-            expected = {2: "(text, label)", 3: "(text, second text, label)"}
+            forms = {2: "(text, label)", 3: "(text, second text, label)"}
+            expected = " or ".join(forms[length] for length in allowed)
             raise ValueError(
-                f"Each of {self.name} must be a tuple of strings, {' or '.join(expected[n] for n in allowed)}. "
-                f"Received as number {number}: {row!r}."
+                f"Each of {self.name} must be a tuple of strings, {expected}. Received as number {number}: {row!r}."
             )
         for part in row:
             check_encodable(part, f"Number {number} of {self.name}")
@@ -82,7 +82,8 @@ class LabelledTexts:
         if size >= len(self):
             return self
         kept = set(random.Random(seed).sample(range(len(self)), size))
-        return LabelledTexts([row for i, row in enumerate(self) if i in kept], f"{size} of {self.name}")
+        rows = [row for number, row in enumerate(self) if number in kept]
+        return LabelledTexts(rows, f"{size} of {self.name}")
 
 
 def read_labelled_texts(path, text_column="text", label_column="label"):
@@ -194,13 +195,11 @@ class _File:
 
 
 def _read_tsv(file, path, columns):
-    """open file -> examples."""
     lines = (line.rstrip("\r\n") for line in file)
     return _cells(((number, line.split("\t")) for number, line in enumerate(lines, 1) if line), path, columns)
 
 
 def _read_csv(file, path, columns):
-    """open file -> examples."""
     csv.field_size_limit(2**31 - 1)  # its default refuses cells of more than 131,072 characters
     reader = csv.reader(file, strict=True)
     try:
@@ -228,7 +227,6 @@ def _cells(rows, path, columns):
 
 
 def _read_jsonl(file, path, columns):
-    """open file -> examples."""
     *text_columns, label_column = columns
     for number, line in enumerate(file, 1):
         if not line.strip():
@@ -248,6 +246,7 @@ def _read_jsonl(file, path, columns):
         yield (*(row[column] for column in text_columns), _label(row[label_column], number, path))
 
 
+# How a name ends -> function: open file, its path, the columns -> examples.
 _READERS = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl}
 
 

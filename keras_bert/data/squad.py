@@ -147,7 +147,8 @@ class Questions:
         if size >= len(self):
             return self
         kept = sorted(random.Random(seed).sample(range(len(self)), size))
-        return Questions([self._rows[i] for i in kept], f"{size} of {self.name}", self.version, self._reasons)
+        rows = [self._rows[number] for number in kept]
+        return Questions(rows, f"{size} of {self.name}", self.version, self._reasons)
 
 
 def read_squad(path):
@@ -188,12 +189,13 @@ def read_squad(path):
 
 def _questions(held, path):
     """what the file holds, its path -> questions."""
-    for a, article in enumerate(_item(held, "data", list, path, "the whole")):
-        for p, paragraph in enumerate(_item(article, "paragraphs", list, path, f"data[{a}]")):
-            place = f"data[{a}].paragraphs[{p}]"
+    for article_number, article in enumerate(_item(held, "data", list, path, "the whole")):
+        article_place = f"data[{article_number}]"
+        for paragraph_number, paragraph in enumerate(_item(article, "paragraphs", list, path, article_place)):
+            place = f"{article_place}.paragraphs[{paragraph_number}]"
             context = _item(paragraph, "context", str, path, place)
-            for q, row in enumerate(_item(paragraph, "qas", list, path, place)):
-                yield _question(row, context, path, f"{place}.qas[{q}]")
+            for number, row in enumerate(_item(paragraph, "qas", list, path, place)):
+                yield _question(row, context, path, f"{place}.qas[{number}]")
 
 
 def _question(row, context, path, place):

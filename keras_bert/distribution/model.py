@@ -221,7 +221,7 @@ class BertModel(DistributedTrainer, keras.Model):
 
         def add_part(part, sums):
             """number of a part, sums of gradients -> the next number, the sums with the part's gradients."""
-            begin, end = (tf.minimum(rows, (part + i) * rows_of_part) for i in (0, 1))
+            begin, end = (tf.minimum(rows, number * rows_of_part) for number in (part, part + 1))
             of_part = tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[begin:end], batch)
             gradients = self._gradients_of_part(totals, *of_part)
             has_gradient[:] = [gradient is not None for gradient in gradients]

@@ -91,12 +91,12 @@ def in_order(vocabulary):
     if not hasattr(vocabulary, "keys"):
         return list(vocabulary)
     tokens = sorted(vocabulary, key=vocabulary.get)
-    gaps = [(token, i) for i, token in enumerate(tokens) if vocabulary[token] != i]
+    gaps = [(token, expected) for expected, token in enumerate(tokens) if vocabulary[token] != expected]
     if gaps:
-        token, i = gaps[0]
+        token, expected = gaps[0]
         raise ValueError(
             f"The ids of `vocabulary` must be 0, 1, 2 and so on. Received: {token!r} with the id {vocabulary[token]} "
-            f"where {i} was expected. Give each token one id, without gaps."
+            f"where {expected} was expected. Give each token one id, without gaps."
         )
     return tokens
 
@@ -292,7 +292,6 @@ class _Texts:
 
 
 def _is_file(item):
-    """path, or any str -> whether it names a file."""
     try:
         return os.path.isfile(os.path.expanduser(item))
     except (OSError, ValueError):
@@ -313,7 +312,7 @@ def _alphabet(texts, normalizer, limit):
     if not len(present):
         raise ValueError("The corpus has no words: no texts came, or all are blank. Give a path, or texts with words.")
     kept = np.sort(present[np.argsort(-counts[present], kind="stable")][:limit])
-    return [chr(c) for c in kept], [chr(c) for c in kept if continuing[c]]
+    return [chr(codepoint) for codepoint in kept], [chr(codepoint) for codepoint in kept if continuing[codepoint]]
 
 
 def _chunks(texts, size):

@@ -96,7 +96,7 @@ class PretrainingBatches:
         if not 0 <= index < check_positive_integer("count", count):
             raise ValueError(f"`shard` must be (index, count) with 0 <= index < count. Received: shard={shard!r}.")
         self.files = corpus_files(files)
-        check_texts([name for _, name in files_of_share(self.files, shard)[0]])
+        check_texts([path for _, path in files_of_share(self.files, shard)[0]])
         self.tokenizer, self.max_length, self.seed = tokenizer, max_length, seed
         self.hold_out, self.held_out, self.shard = hold_out, held_out, (index, count)
         self.pairs_in_row = _PAIRS_IN_ROW if packed else 1
@@ -155,7 +155,6 @@ class PretrainingBatches:
         end = tf.data.Dataset.from_tensors((tf.zeros([0], tf.string), tf.zeros([0], tf.int64)))
 
         def windows_of(epoch):
-            """epoch -> its windows, numbered."""
             windows = self._windows(epoch).concatenate(end)
             numbered = windows.enumerate().skip(tf.cast(epoch == first_epoch, tf.int64) * first_window)
             return numbered.map(lambda number, window: (epoch, number, *window))

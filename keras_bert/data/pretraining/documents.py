@@ -27,6 +27,8 @@ _LINES_AT_A_TIME = 256
 _CHARACTERS_AT_A_TIME = 1 << 20
 # A document's number: that of its file times this, plus its place in the file.
 _FILE_STRIDE = 1 << 40
+# Of so many documents every 100th is held out, where no other number is given.
+_ENOUGH_DOCUMENTS, _MOST_HOLD_OUT = 1000, 100
 # Workers take whole files if the largest share has at most so many times the bytes of the smallest.
 _MOST_UNEVEN = 2
 
@@ -62,27 +64,27 @@ def corpus_files(patterns, without=()):
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "corpus.txt")
     >>> _ = path.write_text("A sentence. Another one.\\n\\nA second document.\\n")
-    >>> [Path(name).name for name in corpus_files(path.parent / "*.txt")]
+    >>> [Path(file).name for file in corpus_files(path.parent / "*.txt")]
     ['corpus.txt']
     """
     patterns = [patterns] if isinstance(patterns, (str, os.PathLike)) else list(patterns)
     found = {}  # path without links -> the path as it was given
     for pattern in patterns:
         pattern = os.path.expanduser(pattern)
-        names = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
-        names = [name for name in names if os.path.isfile(name)]
-        if not names:
+        paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
+        paths = [path for path in paths if os.path.isfile(path)]
+        if not paths:
             raise ValueError(
                 f"There is no file {pattern!r}. Give the path of a text file, or a pattern such as 'texts/*.txt'; put "
                 "a pattern in quotes, so that the shell leaves it alone."
             )
-        for name in sorted(names):
-            found.setdefault(os.path.realpath(name), name)
+        for path in sorted(paths):
+            found.setdefault(os.path.realpath(path), path)
     files = sorted(found.values())
-    for name in files:
-        _check_text(name, at_most=_CHARACTERS_AT_A_TIME)
-    left_out = {fingerprint_of(name) for name in without}
-    kept = [name for name in files if not left_out or fingerprint_of(name) not in left_out]
+    for path in files:
+        _check_text(path, at_most=_CHARACTERS_AT_A_TIME)
+    left_out = {fingerprint_of(path) for path in without}
+    kept = [path for path in files if not left_out or fingerprint_of(path) not in left_out]
     if files and not kept:
         raise ValueError(f"Every file of the corpus is to be left out. Received: {', '.join(files)}. Give others too.")
     if len(kept) < len(files):
@@ -100,9 +102,9 @@ def check_texts(files):
         ValueError: If one can't be read, is cut off, isn't UTF-8, ends its lines in the old Mac's way, or isn't the
             gzip file that its name promises, or one that TensorFlow reads to its end.
     """
-    for name in files:
-        status = os.stat(name)
-        _check_once(os.path.abspath(name), status.st_size, status.st_mtime_ns)
+    for path in files:
+        status = os.stat(path)
+        _check_once(os.path.abspath(path), status.st_size, status.st_mtime_ns)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -117,7 +119,7 @@ def files_of_share(files, shard):
         A pair: a list of pairs, each file's number in `files` and its path; and whether they hold nothing else.
     """
     index, count = shard
-    sizes = [os.path.getsize(name) for name in files]
+    sizes = [os.path.getsize(path) for path in files]
     shares, filled = [[] for _ in range(count)], [0] * count
     for number in sorted(range(len(files)), key=lambda number: -sizes[number]):  # the largest first
         lightest = filled.index(min(filled))
@@ -139,15 +141,47 @@ def count_documents(files, at_most):
         The number of documents, or `at_most` if there are more.
     """
     count = 0
-    for name in files:
+    for path in files:
         inside = False
-        with open_text(name, errors="replace") as file:
+        with open_text(path, errors="replace") as file:
             for line in file:
                 count += not inside and bool(line.strip())
                 inside = bool(line.strip())
                 if count >= at_most:
                     return count
     return count
+
+
+def choose_hold_out(files):
+    """Chooses which documents are held out for evaluation: of 1000 or more every 100th, of fewer about ten.
+
+    Of fewer than 100 that is a tenth, but two documents at least: a sentence that isn't next comes from another one.
+
+    Args:
+        files: Paths, as `corpus_files` gives them.
+
+    Returns:
+        An integer k: every k-th document, the `hold_out` of `document_windows`.
+
+    Example:
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "corpus.txt")
+    >>> _ = path.write_text("A document.\\n\\n" * 91)
+    >>> choose_hold_out([path])
+    10
+    """
+    documents = []
+    for file_number, path in enumerate(files):
+        count = count_documents([path], _ENOUGH_DOCUMENTS - len(documents))
+        documents += [file_number * _FILE_STRIDE + place for place in range(1, count + 1)]
+        if len(documents) == _ENOUGH_DOCUMENTS:
+            return _MOST_HOLD_OUT
+    wanted = min(max(len(documents) // 10, 10), len(documents) // 2)
+    for hold_out in range(wanted, 2, -1):
+        num_held_out = sum(_is_held_out(document, hold_out) for document in documents)
+        if 2 <= num_held_out <= len(documents) - 2:
+            return hold_out
+    return 2
 
 
 def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0, 1)):
@@ -169,11 +203,11 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
         int64 [L].
     """
     numbered, by_file = files_of_share(files, shard)
-    numbers, names = zip(*numbered, strict=True)
+    numbers, paths = zip(*numbered, strict=True)
     seed = tf.random.fold_in(tf.cast([seed, 0], tf.int32), tf.cast(epoch, tf.int64))
-    order = tf.random.experimental.stateless_shuffle(tf.range(len(names)), seed)
-    names, numbers = tf.gather(names, order), tf.gather(tf.constant(numbers, tf.int64), order)
-    blocks = tf.data.Dataset.from_tensor_slices((names, numbers)).interleave(
+    order = tf.random.experimental.stateless_shuffle(tf.range(len(paths)), seed)
+    paths, numbers = tf.gather(paths, order), tf.gather(tf.constant(numbers, tf.int64), order)
+    blocks = tf.data.Dataset.from_tensor_slices((paths, numbers)).interleave(
         _blocks, cycle_length=_FILES_AT_A_TIME, block_length=1
     )
     if not by_file:
@@ -181,15 +215,11 @@ def document_windows(files, seed, epoch, hold_out=None, held_out=False, shard=(0
         blocks = blocks.shard(count, index)
     if hold_out is not None:
 
-        def part(lines, documents):
-            """block -> the part of it that is asked for."""
-            file, place = documents // _FILE_STRIDE, documents % _FILE_STRIDE
-            # Each file begins elsewhere in the count (by the golden ratio), or short ones would never come to k.
-            number = file * 2_654_435_769 % (1 << 32) * hold_out // (1 << 32) + place
-            kept = (number % hold_out == 0) == held_out
+        def wanted(lines, documents):
+            kept = _is_held_out(documents, hold_out) == held_out
             return lines[kept], documents[kept]
 
-        blocks = blocks.map(part)
+        blocks = blocks.map(wanted)
 
     def shuffled(number, group):
         """number of a group of blocks, ragged lines and documents [G, (L)] -> the blocks in another order."""
@@ -252,6 +282,14 @@ def sentences_of(lines):
     return tf.strings.split(tf.strings.regex_replace(lines, _END_OF_SENTENCE, r"\1\3" + "\n" + r"\2"), "\n")
 
 
+def _is_held_out(document, hold_out):
+    """a document's number, k -> whether it is the k-th of k; also of tensors."""
+    file, place = document // _FILE_STRIDE, document % _FILE_STRIDE
+    # Each file begins elsewhere in the count (by the golden ratio), or short ones would never come to k.
+    begin = file * 2_654_435_769 % (1 << 32) * hold_out // (1 << 32)
+    return (begin + place) % hold_out == 0
+
+
 def _blocks(path, file_number):
     """path, its number -> dataset of blocks: lines [L] of whole documents, the documents' numbers [L]."""
     compression = tf.where(tf.strings.regex_full_match(path, r".*\.gz"), "GZIP", "")
@@ -296,49 +334,49 @@ def _joined(blocks):
 
 
 @functools.cache
-def _check_once(name, size, modified):
+def _check_once(path, size, modified):
     """path, bytes and time of the file -> None; checks all of it, unless it has done so."""
-    num_lines = _check_text(name)
-    if name.endswith(".gz"):
-        _check_gzip(name, num_lines)
+    num_lines = _check_text(path)
+    if path.endswith(".gz"):
+        _check_gzip(path, num_lines)
 
 
-def _check_text(name, at_most=math.inf):
+def _check_text(path, at_most=math.inf):
     """path, a number of characters -> how many lines they have; a `ValueError` unless they, or all there are, are UTF-8
     text."""
     place, num_lines, end = 0, 0, "\n"
     try:
-        with open_text(name, errors="surrogateescape", newline="") as file:
+        with open_text(path, errors="surrogateescape", newline="") as file:
             while place < at_most and (part := file.read(_CHARACTERS_AT_A_TIME)):
                 if part.endswith("\r"):  # its line feed may be the next character
                     part += file.read(1)
                 if not place and part.startswith("\x1f\udc8b"):
-                    raise ValueError(f"The corpus file {name!r} is compressed by gzip. Let its name end in .gz.")
+                    raise ValueError(f"The corpus file {path!r} is compressed by gzip. Let its name end in .gz.")
                 part.encode()
                 if "\r" in part and (found := re.search("\r(?!\n)", part)):
                     raise ValueError(
-                        f"The corpus file {name!r} has a carriage return that ends no line, at character "
+                        f"The corpus file {path!r} has a carriage return that ends no line, at character "
                         f"{place + found.start()}: its lines would run together. Make line ends of them: "
                         "sed 's/\\r$//' FILE | tr '\\r' '\\n'"
                     )
                 place, num_lines, end = place + len(part), num_lines + part.count("\n"), part[-1]
     except UnicodeEncodeError as error:
-        raise not_utf8(name, "The corpus file") from error
+        raise not_utf8(path, "The corpus file") from error
     except (OSError, EOFError, zlib.error) as error:  # gzip's are among them
-        raise ValueError(f"The corpus file {name!r} can't be read: {error}. Mend it, or leave it out.") from error
+        raise ValueError(f"The corpus file {path!r} can't be read: {error}. Mend it, or leave it out.") from error
     return num_lines + (end != "\n")
 
 
-def _check_gzip(name, expected):
+def _check_gzip(path, expected):
     """path of a gzip file, number of its lines -> None; a `ValueError` if TensorFlow, unlike Python, reads others."""
-    lines = tf.data.TextLineDataset(name, compression_type="GZIP").batch(_LINES_AT_A_TIME)
+    lines = tf.data.TextLineDataset(path, compression_type="GZIP").batch(_LINES_AT_A_TIME)
     try:
         found = int(lines.reduce(0, lambda count, part: count + tf.size(part)))
     except tf.errors.DataLossError:
         found = "an error"
     if found != expected:
         raise ValueError(
-            f"The corpus file {name!r} has an empty part in it, or zeros at its end, as files put together of "
+            f"The corpus file {path!r} has an empty part in it, or zeros at its end, as files put together of "
             f"several can: TensorFlow would find {found}, not {expected} lines. Write it anew: "
             "zcat FILE | gzip > NEW.gz"
         )

@@ -53,7 +53,9 @@ class Masking:
     def __init__(self, tokenizer, max_length, whole_word=False):
         tokens = sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)
         words = [
-            i for i, token in enumerate(tokens) if not re.fullmatch(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]", token)
+            token_id
+            for token_id, token in enumerate(tokens)
+            if not re.fullmatch(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]", token)
         ]
         if not words:
             raise ValueError("The vocabulary must have words beside the special tokens. Received: none.")

@@ -93,21 +93,22 @@ def best_fit(lengths, max_length, pairs_in_row):
     num_short = count - num_full
     most = 2 * tf.reduce_sum(descending[num_full:]) // max_length + num_short // pairs_in_row + 2
 
-    def place(i, room, held, rows, offsets, slots):
-        """The i-th sequence goes to the row with the least room that is enough; an empty row has the most."""
-        length = descending[i]
+    def place(number, room, held, rows, offsets, slots):
+        """A sequence goes to the row with the least room that is enough; an empty row has the most."""
+        length = descending[number]
         row = tf.argmin(tf.where(room >= length, room, max_length + 1), output_type=tf.int32)
         offset, slot = max_length - room[row], held[row]
         left = tf.where(slot + 1 < pairs_in_row, room[row] - length, 0)
         room = tf.tensor_scatter_nd_update(room, [[row]], [left])
         held = tf.tensor_scatter_nd_update(held, [[row]], [slot + 1])
-        return i + 1, room, held, rows.write(i, row + num_full), offsets.write(i, offset), slots.write(i, slot)
+        rows, offsets = rows.write(number, row + num_full), offsets.write(number, offset)
+        return number + 1, room, held, rows, offsets, slots.write(number, slot)
 
     arrays = [tf.TensorArray(tf.int32, size=count, element_shape=[]) for _ in range(3)]
     full = tf.range(num_full)
     arrays = [array.scatter(full, values) for array, values in zip(arrays, (full, 0 * full, 0 * full), strict=True)]
     state = (num_full, tf.fill([most], max_length), tf.zeros([most], tf.int32), *arrays)
-    _, _, held, *arrays = tf.while_loop(lambda i, *_: i < count, place, state)
+    _, _, held, *arrays = tf.while_loop(lambda number, *_: number < count, place, state)
     back = tf.argsort(order)
     row, offset, slot = (tf.gather(array.stack(), back) for array in arrays)
     return row, offset, slot, num_full + tf.reduce_sum(tf.cast(held > 0, tf.int32))

@@ -14,6 +14,7 @@ from keras_bert.data import corpus_files
 from keras_bert.data.pretraining import documents
 from keras_bert.data.pretraining.documents import (
     check_texts,
+    choose_hold_out,
     count_documents,
     document_windows,
     files_of_share,
@@ -95,6 +96,37 @@ def test_a_pattern_without_a_file_is_refused(tmp_path, monkeypatch, pattern):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ValueError, match=r"There is no file .*put a pattern in quotes"):
         corpus_files([pattern if pattern.startswith("~") else str(tmp_path / pattern)])
+
+
+@pytest.mark.parametrize(
+    ("num_files", "each", "expected"),
+    [(1, 1203, 100), (13, 91, 100), (1, 500, 50), (1, 91, 10), (91, 1, 10), (7, 13, 10), (1, 12, 6), (1, 4, 2)],
+)
+def test_what_is_held_out_of_few_documents(tmp_path, num_files, each, expected):
+    """Two documents at least on each side, or no sentence that isn't next could come from another one."""
+    files = []
+    for number in range(num_files):
+        files.append(str(tmp_path / f"{number:04d}.txt"))
+        (tmp_path / f"{number:04d}.txt").write_text("A document.\n\n" * each)
+    assert choose_hold_out(files) == expected
+    held_out, others = (
+        sum(len(set(numbers)) for _, numbers in document_windows(files, 0, 0, expected, side).as_numpy_iterator())
+        for side in (True, False)
+    )
+    assert held_out + others == num_files * each
+    assert held_out >= 2 and held_out == pytest.approx(num_files * each / expected, abs=1 + num_files / 20)
+
+
+@pytest.mark.parametrize("num_files", range(4, 40))
+def test_of_few_short_files_both_sides_have_documents(tmp_path, num_files):
+    files = [str(tmp_path / f"{number:02d}.txt") for number in range(num_files)]
+    for path in files:
+        with open(path, "w") as file:
+            file.write("A document.\n")
+    hold_out = choose_hold_out(files)
+    held_out = [number for number in range(num_files) if documents._is_held_out((number << 40) + 1, hold_out)]
+    assert 2 <= len(held_out) <= num_files // 2 + 1 and num_files - len(held_out) >= 2
+    assert 2 * hold_out <= num_files
 
 
 @pytest.mark.parametrize(
