@@ -59,6 +59,7 @@ class Config(common.FineTuning):
     max_answer_length: int = 30
     num_answers: int = 5
 
+    # Epochs and learning rate.
     FROM_RANDOM_WEIGHTS = (12, 1e-3)
 
     def __post_init__(self):
@@ -69,7 +70,7 @@ class Config(common.FineTuning):
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
-    import keras  # Here, for it takes seconds, which `--help` needn't wait for.
+    import keras  # Here, because it takes seconds, and `--help` doesn't need it.
 
     lengths = {name: getattr(config, name) for name in ("max_length", "stride", "max_question_length")}
     decoding = {"max_answer_length": config.max_answer_length, "num_answers": config.num_answers}

@@ -39,12 +39,13 @@ class Config(common.FineTuning):
     label_column: str = "label"
     stride: int | None = None
 
+    # Epochs and learning rate.
     FROM_RANDOM_WEIGHTS = (8, 5e-4)
 
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
-    import keras  # Here, for it takes seconds, which `--help` needn't wait for.
+    import keras  # Here, because it takes seconds, and `--help` doesn't need it.
 
     strategy = common.prepare(config, "texts")
 

@@ -1,6 +1,6 @@
 """What the recipes share around their own stories: options, checks, the small model, results, the command line.
 
-It imports neither Keras nor TensorFlow until a run begins, so that `--help` answers at once.
+Keras and TensorFlow are imported when a run begins, so that `--help` answers at once.
 """
 
 import contextlib
@@ -212,7 +212,7 @@ def results(config, keep_best, throughput, valid=None, test=None):
 def run(config_class, main, arguments=None, program=None):
     """The command line of a recipe: parses it, runs the recipe and prints its metrics as one line of JSON.
 
-    What goes wrong as it may, by the user's files or options, ends as one line on stderr, with exit code 1.
+    An error in the user's files or options ends the process with one line on stderr and exit code 1.
 
     Args:
         config_class: The dataclass of the options.

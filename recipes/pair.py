@@ -39,6 +39,7 @@ class Config(common.FineTuning):
     label_column: str = "label"
     kind: Literal["classification", "regression"] = "classification"
 
+    # Epochs and learning rate.
     FROM_RANDOM_WEIGHTS = (15, 5e-4)
 
     def __post_init__(self):
@@ -52,7 +53,7 @@ class Config(common.FineTuning):
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
-    import keras  # Here, for it takes seconds, which `--help` needn't wait for.
+    import keras  # Here, because it takes seconds, and `--help` doesn't need it.
 
     strategy = common.prepare(config, "pairs")
 

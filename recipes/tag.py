@@ -43,12 +43,13 @@ class Config(common.FineTuning):
     stride: int | None = None
     unit: Literal["word", "space", "piece"] | None = None
 
+    # Epochs and learning rate.
     FROM_RANDOM_WEIGHTS = (12, 1e-3)
 
 
 def main(config):
     """Trains, evaluates and saves: Config -> dict of metrics."""
-    import keras  # Here, for it takes seconds, which `--help` needn't wait for.
+    import keras  # Here, because it takes seconds, and `--help` doesn't need it.
 
     strategy = common.prepare(config, "sentences")
 
