@@ -1,8 +1,8 @@
-"""Logits -> answers, as TensorFlow graph operations: one copy for metrics, prediction and the exported model."""
+"""Logits -> answers, as TensorFlow graph operations: one copy for evaluation, prediction and the exported model."""
 
 import tensorflow as tf
 
-from keras_bert.utils.ragged import row_begins
+_NEVER = -float("inf")  # the score of what can't be an answer
 
 
 def decode_classes(logits, labels):
@@ -77,152 +77,58 @@ def decode_spans(
     (array([[3.5, 3. ]], dtype=float32), array([[2, 3]]), array([[2, 3]]), array([18.], dtype=float32))
     """
     start_logits, end_logits = tf.cast(start_logits, tf.float32), tf.cast(end_logits, tf.float32)
-    first_places, questions = tf.cast(first_places, tf.int64), tf.cast(questions, tf.int64)
-    never = -float("inf")
-    starts = tf.where(first_places > 0, start_logits, never)
-    ends = tf.where(tf.cast(last_places, tf.int64) > 0, end_logits, never)
-    ends = tf.pad(ends, [[0, 0], [0, max_answer_length - 1]], constant_values=never)
-    columns = tf.range(tf.shape(starts)[1])[:, None] + tf.range(max_answer_length)  # [T, L]
-    band = starts[:, :, None] + tf.gather(ends, columns, axis=1)  # [S, T, L]
-    # A question's N best spans are each among the N best of the window where they score best.
-    spans = tf.reshape(band, [tf.shape(band)[0], tf.reduce_prod(tf.shape(band)[1:])])
-    scores, found = tf.math.top_k(spans, tf.minimum(num_answers, tf.shape(spans)[1]))  # [S, N]
-    first = tf.gather(first_places, found // max_answer_length, batch_dims=1)
-    length = tf.cast(found % max_answer_length, tf.int64)
-    question = tf.broadcast_to(questions[:, None], tf.shape(scores))
-
-    is_span = scores > never
-    scores, first, length, question = (value[is_span] for value in (scores, first, length, question))
-    order = tf.argsort(scores, direction="DESCENDING", stable=True)
-    order = tf.gather(order, tf.argsort(tf.gather(question, order), stable=True))
-    scores, first, length, question = (tf.gather(value, order) for value in (scores, first, length, question))
-    names, name = tf.unique(first * max_answer_length + length)  # [K]
-    rank = tf.range(tf.size(name))
-    best = tf.math.unsorted_segment_min(rank, name, tf.size(names))  # of the same span the first: the best score
-
-    def by_question(values, filling):
-        """[K] -> [B, N]"""
-        rows = tf.RaggedTensor.from_value_rowids(
-            tf.gather(values, best), tf.gather(question, best), tf.cast(num_questions, tf.int64), validate=False
-        )
-        return rows[:, :num_answers].to_tensor(filling, shape=[None, num_answers])
-
+    first_places, last_places = tf.cast(first_places, tf.int64), tf.cast(last_places, tf.int64)
+    questions = tf.cast(questions, tf.int64)
+    starts = tf.where(first_places > 0, start_logits, _NEVER)
+    ends = tf.where(last_places > 0, end_logits, _NEVER)
+    scores, columns, lengths = _best_of_windows(starts, ends, max_answer_length, num_answers)  # [S, N]
+    first = tf.gather(first_places, columns, batch_dims=1)
+    found = {
+        "scores": scores,
+        "first": first,
+        "last": first + lengths,
+        "questions": tf.broadcast_to(questions[:, None], tf.shape(scores)),
+    }
+    found = {key: values[scores > _NEVER] for key, values in found.items()}  # [K]
+    found = _once_each(_best_first(found), max_answer_length)
+    rows_of = found["questions"], tf.cast(num_questions, tf.int64)
     return {
-        "scores": by_question(scores, never),
-        "first": by_question(first, 0),
-        "last": by_question(first + length, 0),
+        "scores": _by_question(found["scores"], *rows_of, num_answers, filling=_NEVER),
+        "first": _by_question(found["first"], *rows_of, num_answers, filling=0),
+        "last": _by_question(found["last"], *rows_of, num_answers, filling=0),
         "null_scores": tf.math.unsorted_segment_min(start_logits[:, 0] + end_logits[:, 0], questions, num_questions),
     }
 
 
-def is_bio(labels):
-    """Tells whether tags mark entities in BIO: O, B-PERSON, I-PERSON ...
+def _best_of_windows(starts, ends, max_answer_length, num_answers):
+    """scores of spans that begin, and that end, at each token, float32 [S, T] twice; the most tokens L of a span; N ->
+    each window's best spans: scores, float32 [S, N]; columns of first tokens, int32; how many more tokens, int64.
 
-    Args:
-        labels: Strings.
-
-    Returns:
-        A bool.
-
-    Example:
-    >>> is_bio(["O", "B-PER", "I-PER"]), is_bio(["NOUN", "VERB", "O"])
-    (True, False)
+    A question's N best spans are each among the N best of the window where they score best.
     """
-    return any(label != "O" for label in labels) and all(label == "O" or label[:2] in ("B-", "I-") for label in labels)
+    ends = tf.pad(ends, [[0, 0], [0, max_answer_length - 1]], constant_values=_NEVER)
+    last_columns = tf.range(tf.shape(starts)[1])[:, None] + tf.range(max_answer_length)  # [T, L]
+    band = starts[:, :, None] + tf.gather(ends, last_columns, axis=1)  # [S, T, L]
+    spans = tf.reshape(band, [tf.shape(band)[0], tf.reduce_prod(tf.shape(band)[1:])])
+    scores, places = tf.math.top_k(spans, tf.minimum(num_answers, tf.shape(spans)[1]))  # [S, N]
+    return scores, places // max_answer_length, tf.cast(places % max_answer_length, tf.int64)
 
 
-def repair_tags(tags, rows):
-    """Makes an entity tag that continues nothing of its type begin an entity: B- instead of I-.
-
-    So every entity begins with B-, and strict and lenient readers find the same ones. Other tags stay as they are.
-
-    Args:
-        tags: Strings [N], of all texts one after the other.
-        rows: For each tag, the number of its text, ascending, integers [N].
-
-    Returns:
-        Strings [N].
-
-    Example:
-    >>> repair_tags(np.array(["I-PER", "I-PER", "I-LOC", "O", "I-LOC"]), np.array([0, 0, 0, 0, 0])).numpy().tolist()
-    [b'B-PER', b'I-PER', b'B-LOC', b'O', b'B-LOC']
-    """
-    tags = tf.convert_to_tensor(tags)
-    kind = tf.strings.substr(tags, 0, 2)
-    before = tf.concat([[""], _continued(tags)[:-1]], 0)[: tf.size(tags)]
-    orphan = (kind == "I-") & (row_begins(rows) | (before != tags))
-    return tf.where(orphan, tf.strings.regex_replace(tags, "^I-", "B-"), tags)
+def _best_first(spans):
+    """a dict of [K] -> the same spans, a question's one after the other, and of them the best first."""
+    order = tf.argsort(spans["scores"], direction="DESCENDING", stable=True)
+    order = tf.gather(order, tf.argsort(tf.gather(spans["questions"], order), stable=True))
+    return {key: tf.gather(values, order) for key, values in spans.items()}
 
 
-def fill_tags(tags, known, joint, rows, fallback):
-    """Gives a tag to units without a token, which no model sees.
-
-    Args:
-        tags: Strings [N], of the units of all texts one after the other.
-        known: Bools [N]: whether the tag counts; the others are filled in.
-        joint: Bools [N]: whether a unit without a tag, as the space between two words, goes on with the entity that
-            goes on behind it.
-        rows: For each unit, the number of its text, ascending, integers [N].
-        fallback: The tag for all other units without one.
-
-    Returns:
-        Strings [N].
-
-    Example:
-    >>> tags, known = np.array(["B-LOC", "", "I-LOC", "", "O"]), np.array([True, False, True, False, True])
-    >>> fill_tags(tags, known, ~known, np.array([0, 0, 0, 0, 0]), fallback="O").numpy().tolist()
-    [b'B-LOC', b'I-LOC', b'I-LOC', b'O', b'O']
-    """
-    places = tf.where(known)[:, 0]
-    after = tf.searchsorted(places, tf.range(tf.size(tags, tf.int64)), out_type=tf.int64)  # the next known one
-    nowhere = tf.size(tags, tf.int64)
-    following = tf.gather(tf.concat([places, [nowhere]], 0), after)
-    before = tf.gather(tf.concat([[nowhere], places], 0), after)
-    padded_tags, padded_rows = tf.concat([tags, [""]], 0), tf.concat([tf.cast(rows, tf.int64), [-1]], 0)
-    within = (tf.gather(padded_rows, before) == padded_rows[:-1]) & (
-        tf.gather(padded_rows, following) == padded_rows[:-1]
-    )
-    tag = tf.gather(padded_tags, following)
-    goes_on = within & (tf.strings.substr(tag, 0, 2) == "I-") & (_continued(tf.gather(padded_tags, before)) == tag)
-    return tf.where(known, tags, tf.where(joint & goes_on, tag, fallback))
+def _once_each(spans, max_answer_length):
+    """a dict of [K], a span that several windows have more than once -> [K' <= K]: each where it comes first."""
+    distinct, number = tf.unique(spans["first"] * max_answer_length + spans["last"] - spans["first"])
+    comes_first = tf.math.unsorted_segment_min(tf.range(tf.size(number)), number, tf.size(distinct))
+    return {key: tf.gather(values, comes_first) for key, values in spans.items()}
 
 
-def join_entities(tags, starts, ends, probabilities):
-    """Joins units to the entities that their tags mark.
-
-    Args:
-        tags: Ragged strings [B, (U)], in BIO, as `repair_tags` leaves them.
-        starts: Ragged int32 [B, (U)]: the units' first codepoints.
-        ends: The same: one past their last.
-        probabilities: Ragged float32 [B, (U)]: the tags' probabilities.
-
-    Returns:
-        A dict of ragged [B, (E)]: `entity_type`, string; `entity_start` and `entity_end`, int32; and
-        `entity_probability`, float32, the mean of its units' probabilities.
-
-    Example:
-    >>> tags = tf.ragged.constant([["B-PER", "I-PER", "O", "B-LOC"], ["O"]])
-    >>> starts, ends = tf.ragged.constant([[0, 4, 8, 12], [0]]), tf.ragged.constant([[3, 7, 11, 17], [2]])
-    >>> probabilities = tf.ragged.constant([[0.5, 1.0, 1.0, 0.25], [1.0]])
-    >>> entities = join_entities(tags, starts, ends, probabilities)
-    >>> [values.to_list() for key, values in sorted(entities.items())]
-    [[[7, 17], []], [[0.75, 0.25], []], [[0, 12], []], [[b'PER', b'LOC'], []]]
-    """
-    kind = tf.strings.substr(tags.values, 0, 2)
-    begins = kind == "B-"
-    inside = begins | (kind == "I-")
-    # Of the entity that a unit is in, its number among those of all texts.
-    number = tf.boolean_mask(tf.cumsum(tf.cast(begins, tf.int64)) - 1, inside)
-    rows = tf.boolean_mask(tags.value_rowids(), begins)
-    entities = {
-        "entity_type": tf.strings.regex_replace(tf.boolean_mask(tags.values, begins), "^B-", ""),
-        "entity_start": tf.boolean_mask(starts.values, begins),
-        "entity_end": tf.math.segment_max(tf.boolean_mask(ends.values, inside), number),
-        "entity_probability": tf.math.segment_mean(tf.boolean_mask(probabilities.values, inside), number),
-    }
-    return {key: tf.RaggedTensor.from_value_rowids(values, rows, tags.nrows()) for key, values in entities.items()}
-
-
-def _continued(tags):
-    """strings -> the tags by which they are continued: I- for B-."""
-    return tf.strings.regex_replace(tags, "^B-", "I-")
+def _by_question(values, questions, num_questions, num_answers, filling):
+    """[K], numbers of their questions, ascending [K], B, N, a value for what is missing -> [B, N], the first N."""
+    rows = tf.RaggedTensor.from_value_rowids(values, questions, num_questions, validate=False)
+    return rows[:, :num_answers].to_tensor(filling, shape=[None, num_answers])

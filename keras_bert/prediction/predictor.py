@@ -139,9 +139,14 @@ class Predictor:
             A dict, if all columns are single strings; else a list of N dicts.
 
         Raises:
-            ValueError: If a column is missing, they aren't of the same length, or a text isn't a string or has half of
-                a surrogate pair.
+            ValueError: If a column is missing, they aren't of the same length, a text isn't a string or has half of a
+                surrogate pair, or the call stands in a TensorFlow graph.
         """
+        if not tf.executing_eagerly():
+            raise ValueError(
+                "A predictor gives Python values, which a TensorFlow graph can't hold. In a tf.function, or in "
+                "tf.data's `map`, call its `function`."
+            )
         check_positive_integer("batch_size", batch_size)
         rows, is_one = _rows_of(self._columns_by_name(columns, named_columns))
         lengths = [sum(map(len, row)) for row in rows]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_bert.data.packing import check_max_length, pad
 from keras_bert.data.tag_batches import tokens_of_units
 from keras_bert.data.windows import check_stride, default_stride, most_context, windowed
-from keras_bert.prediction.decoding import fill_tags, is_bio, join_entities, repair_tags
+from keras_bert.prediction.entities import fill_tags, is_bio, join_entities, repair_tags
 from keras_bert.prediction.plain import plain_parts
 from keras_bert.prediction.slices import in_slices
 from keras_bert.prediction.texts import class_names

@@ -130,3 +130,11 @@ def test_texts_that_do_not_fit_are_refused(classify, compare):
     refused("takes `text`: .* Received: 0 by position and question by name", classify, question="a")
     refused("Received: 1 by position and text by name", compare, "a", text="b")
     refused("batch_size=0", classify, "a", batch_size=0)
+
+
+def test_in_a_graph_its_function_is_to_be_called(classify):
+    texts = tf.data.Dataset.from_tensor_slices(["good", "dull book", "a"]).batch(2)
+    with pytest.raises(ValueError, match=r"In a tf.function, or in tf.data's `map`, call its `function`"):
+        texts.map(classify)
+    labels = [label.decode() for batch in texts.map(classify.function) for label in batch["label"].numpy()]
+    assert labels == [answer["label"] for answer in classify(["good", "dull book", "a"])]
