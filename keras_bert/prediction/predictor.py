@@ -97,12 +97,19 @@ class Predictor:
     Places are in characters, as in Python: `text[start:end]`.
 
     Attributes:
-        function: The same in the TensorFlow graph, for `tf.data` and SavedModels: a `tf.function` of strings [B], by
-            name or by position, that gives a dict of tensors. They have the names above, but for these: `probabilities`
-            [B, C] are in the order of `labels`; what has a list above has a tensor [B, U], [B, E] or [B, N] for each
-            key, in which texts with fewer words or entities, or contexts with fewer answers, than others are filled up
-            with "", -1 and 0: `entity`, `entity_type`, `entity_start`, `entity_end` and `entity_probability`;
-            `answers`, `starts`, `ends` and `probabilities`. Where there is no answer, `null_difference` is infinite.
+        function: The same in the TensorFlow graph, for `tf.data`, and as a SavedModel has it: a `tf.function` of
+            strings [B], by name or by position, that gives a dict of tensors.
+
+            - text classifiers: `label`, string [B]; `probabilities`, float32 [B, C], in the order of `labels`;
+            - text regressors: `score`, float32 [B];
+            - token classifiers: `word` and `tag`, string [B, U]; `start` and `end`, int32 [B, U]; `probability`,
+              float32 [B, U]; and, where tags mark entities, `entity` and `entity_type`, string [B, E]; `entity_start`
+              and `entity_end`, int32 [B, E]; `entity_probability`, float32 [B, E];
+            - span predictors: `answer`, string [B]; `start` and `end`, int32 [B]; `score`, `probability` and
+              `null_difference`, float32 [B], the last infinite where there is no answer; and of the N best, `answers`,
+              string [B, N], `starts` and `ends`, int32 [B, N], and `probabilities`, float32 [B, N].
+
+            Texts with fewer words, entities or answers than others are filled up with "", -1 and 0.
         labels: Of classifiers of texts and tokens, the names of the classes in the order of the logits: a tuple; else
             None.
 
