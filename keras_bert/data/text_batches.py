@@ -24,7 +24,7 @@ def classification_batches(examples, tokenizer, labels, batch_size, max_length, 
             longer text first.
         seed: An integer: shuffled by it, anew each epoch. None: not shuffled, but sorted by length within windows
             of 64 batches. `model.predict` answers in the order of the batches, either way; in that of the examples,
-            `predict_in_batches` does.
+            `predictor` does.
         multiple_of: T is rounded up to a multiple of this. On a GPU, or wherever each new shape is compiled, 16 or more
             keeps the shapes few.
 

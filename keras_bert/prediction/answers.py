@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from keras_bert.data.packing import pad
 from keras_bert.data.question_batches import check_room, context_places, context_windows
-from keras_bert.prediction.decoding import decode_spans
-from keras_bert.prediction.plain import plain_parts
+from keras_bert.prediction.decoding import decode_spans, plain_parts
 from keras_bert.prediction.slices import in_slices
 from keras_bert.utils.checks import check_positive_integer
 

@@ -9,7 +9,7 @@ from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.answers import SpanPredictor
 from keras_bert.prediction.backend import check_backend
 from keras_bert.prediction.columns import strings_of
-from keras_bert.prediction.plain import plain_rows
+from keras_bert.prediction.decoding import plain_rows
 from keras_bert.prediction.tags import Tagger
 from keras_bert.prediction.texts import TextClassifier, TextRegressor
 from keras_bert.utils.batches import in_batches_by_length

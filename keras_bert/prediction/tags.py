@@ -9,11 +9,18 @@ import tensorflow as tf
 from keras_bert.data.packing import check_max_length, pad
 from keras_bert.data.tag_batches import tokens_of_units
 from keras_bert.data.windows import check_stride, default_stride, most_context, windowed
-from keras_bert.prediction.entities import fill_tags, is_bio, join_entities, repair_tags
-from keras_bert.prediction.plain import plain_parts
+from keras_bert.prediction.decoding import (
+    fill_tags,
+    is_bio,
+    join_entities,
+    plain_parts,
+    repair_tags,
+    substrings,
+    units_of_tokens,
+    units_parted_by_space,
+)
 from keras_bert.prediction.slices import in_slices
 from keras_bert.prediction.texts import class_names
-from keras_bert.prediction.units import substrings, units_of_tokens, units_parted_by_space
 
 _WHITE_SPACE = r"[\s\p{Z}]+"
 _FILLING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}  # where a text has fewer units or entities than others

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bert.prediction.entities import fill_tags, is_bio, join_entities, repair_tags
+from keras_bert.prediction.decoding import fill_tags, is_bio, join_entities, repair_tags
 
 
 def test_tags_of_entities_are_told_from_others():
