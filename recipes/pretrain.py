@@ -8,8 +8,8 @@
                                --output bert-reports                          goes on from a checkpoint, in your domain
 
 A corpus is text in UTF-8, also compressed by gzip: a paragraph a line, a blank line between documents. With --output,
-what training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the same command goes on. Once OUTPUT
-is there, it can be removed.
+what training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the same command goes on; where it has
+finished, it evaluates OUTPUT and trains nothing. Once OUTPUT is there, the checkpoints can be removed.
 
 Expect, without options: valid_mlm_accuracy 0.36 (the most frequent word alone: 0.096), in 3 minutes on 2 cores of an
 Intel Xeon, 28,000 tokens/s; docs/pretraining.md has larger runs.
@@ -19,23 +19,13 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Literal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
-import tensorflow as tf
-
+# Keras and TensorFlow are imported where they are used: --help needn't wait for them.
 import keras_bert
-from keras_bert.data import PretrainingBatches, corpus_files, masked_word_counts, write_python_documentation
-from keras_bert.distribution import check_same, is_chief, own_batches, sum_over_workers, worker_of
-from keras_bert.training.callbacks import Throughput
-from keras_bert.training.initialization import neighbour_attention, unigram_bias
-from keras_bert.training.resume import Resume, calls_of_fit
+from keras_bert.recipes import common
 from keras_bert.utils.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.utils.files import check_apart, check_writable, fingerprint_of
 
@@ -54,7 +44,7 @@ class Config:
         corpus: Text files: paths, or patterns in quotes. Without them: the documentation that comes with Python.
         valid: Text files to evaluate on; they are left out of `corpus`. Without them, every `hold_out`-th document of
             it.
-        hold_out: See `valid`.
+        hold_out: See `valid`. Without it: 100, or less if there are fewer than 1000 documents, down to a tenth of them.
         vocabulary: A vocab.txt or a directory with one; "train" to train one from the corpus, anew at each start.
         vocabulary_size: Tokens of a vocabulary that is trained.
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.
@@ -69,7 +59,8 @@ class Config:
         output: Directory for the model, in Hugging Face's layout.
         tensorboard: Directory for TensorBoard's logs.
         steps: Optimizer steps.
-        evaluate_every: Steps between two evaluations and two checkpoints, an "epoch" of Keras; divides `steps`.
+        evaluate_every: Steps between two evaluations and two checkpoints, an "epoch" of Keras; the last may be shorter.
+            Without it: a quarter of `steps`, 250 at most.
         evaluation_batches: The most batches of an evaluation.
         keep: Number of checkpoints kept.
         batch_size: Rows in a batch.
@@ -89,7 +80,7 @@ class Config:
 
     corpus: tuple[str, ...] | None = None
     valid: tuple[str, ...] = ()
-    hold_out: int = 100
+    hold_out: int | None = None
     vocabulary: str = "train"
     vocabulary_size: int = 4000
     lowercase: bool = True
@@ -103,7 +94,7 @@ class Config:
     output: Path | None = None
     tensorboard: Path | None = None
     steps: int = 1000
-    evaluate_every: int = 250
+    evaluate_every: int | None = None
     evaluation_batches: int = 50
     keep: int = 2
     batch_size: int = 32
@@ -119,12 +110,18 @@ class Config:
     fill: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if self.learning_rate is None:
-            object.__setattr__(self, "learning_rate", 1e-3 if self.pretrained is None else 5e-5)  # it is frozen
         for field in dataclasses.fields(self):
-            if field.type is int and field.name != "seed":
-                check_positive_integer(field.name, getattr(self, field.name))
-        check_divides("evaluate_every", self.evaluate_every, "steps", self.steps)
+            value = getattr(self, field.name)
+            if field.type in (int, int | None) and field.name != "seed" and value is not None:
+                check_positive_integer(field.name, value)
+        num_epochs = max(4, math.ceil(self.steps / 250))
+        defaults = {
+            "evaluate_every": math.ceil(self.steps / num_epochs),
+            "learning_rate": 1e-3 if self.pretrained is None else 5e-5,
+        }
+        for name, value in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # the dataclass is frozen
         if self.dropout is not None:
             check_rate("dropout", self.dropout)
         check_positive_number("learning_rate", self.learning_rate)
@@ -146,55 +143,67 @@ class Config:
 
 def main(config):
     """Trains, evaluates, fills in words and saves: Config -> dict of metrics."""
+    import keras
+
     # What can be wrong is looked at before anything takes time.
-    if config.output is not None:
+    finished = is_finished(config)
+    if config.output is not None and not finished:
         check_writable(config.output)
-        check_apart(output=config.output, tensorboard=config.tensorboard)
+    check_apart(output=config.output, tensorboard=config.tensorboard)
     strategy = keras_bert.distribution.strategy(config.strategy)
-    worker, workers = worker_of(strategy)
+    is_chief = keras_bert.distribution.is_chief(strategy)
+    worker, workers = keras_bert.distribution.worker_of(strategy)
     check_divides("number of workers", workers, "batch_size", config.batch_size)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
-
     warmup_steps = round(config.warmup * config.steps)
     schedule = keras_bert.WarmupPolynomialDecay(config.learning_rate, config.steps, warmup_steps, config.power)
+
+    # Files, model and tokenizer.
     corpus, valid, sentences = config.corpus, config.valid, config.fill
     if corpus is None:
         directory = tempfile.TemporaryDirectory()  # there as long as this function runs
-        corpus, valid = write_python_documentation(directory.name)
+        corpus, valid = keras_bert.data.write_python_documentation(directory.name)
         sentences = sentences or SENTENCES
-    valid = corpus_files(valid)
-    files = corpus_files(corpus, without=valid)
-    texts, valid_texts = ([fingerprint_of(name) for name in names] for names in (files, valid))
+    valid = keras_bert.data.corpus_files(valid)
+    files = keras_bert.data.corpus_files(corpus, without=valid)
+    texts, valid_texts = ([fingerprint_of(path) for path in paths] for paths in (files, valid))
+    check_same = keras_bert.distribution.check_same
     check_same(strategy, config=dataclasses.asdict(config), corpus=texts, valid=valid_texts)
     with strategy.scope():
-        model, tokenizer = build(config, files)
+        model, tokenizer = build(config, files, config.output if finished else config.pretrained)
     check_same(strategy, vocabulary=tokenizer.vocabulary)
     keras_bert.models.check_length_of(model, config.max_length)
 
-    def batches(files, batch_size, **options):
-        return PretrainingBatches(files, tokenizer, batch_size, config.max_length, config.seed, **options)
+    # Batches: to train on, to evaluate on, and some to count words in.
+    def batches(files, size, **options):
+        return keras_bert.data.PretrainingBatches(files, tokenizer, size, config.max_length, config.seed, **options)
 
-    hold_out = None if valid else config.hold_out
-    share = {"batch_size": config.batch_size // workers, "shard": (worker, workers)}
-    train = batches(files, **share, whole_word=config.whole_word, hold_out=hold_out)
+    hold_out = None
+    if not valid:
+        hold_out = config.hold_out or keras_bert.data.pretraining.choose_hold_out(files)
+        print(f"Held out for evaluation: one document in {hold_out}.")
+    share = {"hold_out": hold_out, "shard": (worker, workers)}
+    train = batches(files, config.batch_size // workers, whole_word=config.whole_word, **share)
     held_out = batches(valid or files, config.batch_size, hold_out=hold_out, held_out=not valid)
     held_out = held_out.first(config.evaluation_batches)
-    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput := Throughput(workers)]
+    held_out_counts = keras_bert.data.masked_word_counts(held_out, tokenizer, "the text to evaluate on")
+    num_counted = math.ceil(2**20 / (32 * config.max_length * workers))  # a million tokens, of all workers
+    some = batches(files, 32, **share).dataset(epochs=1).take(num_counted)
+    counts = keras_bert.data.masked_word_counts(some, tokenizer, "the text to train on")
+    counts = keras_bert.distribution.sum_over_workers(strategy, counts)
+    if config.unigram_bias and config.pretrained is None:
+        keras_bert.initialization.unigram_bias(model, counts)
+
+    # Training.
+    throughput = keras_bert.callbacks.Throughput(workers)
+    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True), throughput]
     if config.output is not None:
         callbacks.append(resume := checkpoints(config, texts, tokenizer, train))
-    if config.tensorboard is not None and is_chief(strategy):
+    if config.tensorboard is not None and is_chief:
         callbacks.append(keras.callbacks.TensorBoard(config.tensorboard))
-
-    held_out_counts = masked_word_counts(held_out, tokenizer, "the text to evaluate on")
-    count = math.ceil(2**20 / (32 * config.max_length * workers))  # of batches: a million tokens, of all workers
-    some = batches(files, 32, hold_out=hold_out, shard=share["shard"]).dataset(epochs=1).take(count)
-    counts = sum_over_workers(strategy, masked_word_counts(some, tokenizer, "the text to train on"))
-    if config.unigram_bias and config.pretrained is None:
-        unigram_bias(model, counts)
-
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     optimizer = {"adamw": keras_bert.AdamW, "lamb": keras_bert.LAMB}[config.optimizer]
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     with strategy.scope():
         model.compile(
             optimizer(schedule, epsilon=config.epsilon),
@@ -203,29 +212,29 @@ def main(config):
             accumulate=config.accumulate,
         )
     step = 0 if config.output is None else resume.restore(model)
+    if step == config.steps:
+        print(f"All {step} steps are done: nothing is left to train.")
     before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
-    for begin, epochs in calls_of_fit(step, config.steps, config.evaluate_every):
+    for begin, epochs in keras_bert.resume.calls_of_fit(step, config.steps, config.evaluate_every):
         model.fit(
-            own_batches(throughput.count(train.dataset(begin)), strategy),
+            keras_bert.distribution.own_batches(throughput.count(train.dataset(begin)), strategy),
             validation_data=held_out,
             **epochs,
             shuffle=False,  # the pipeline shuffles
-            verbose=is_chief(strategy) * (1 if sys.stdout.isatty() else 2),
+            verbose=common.verbosity(strategy),
             callbacks=callbacks,
         )
 
-    if config.output is not None and is_chief(strategy):
+    # What came of it.
+    if config.output is not None and is_chief and not finished:
         keras_bert.save_pretrained(model, tokenizer, config.output)
-    valid = model.evaluate(held_out, verbose=0, return_dict=True)
+    scores = model.evaluate(held_out, verbose=0, return_dict=True)
     metrics = {
         "train_loss": model.history.history["loss"][-1] if model.history.epoch else None,
-        "valid_mlm_loss": valid["mlm_loss"],
-        "valid_mlm_accuracy": valid["mlm_accuracy"],
-        "valid_mlm_perplexity": math.exp(min(valid["mlm_loss"], 700)),  # beyond, there is no float
-        "valid_nsp_loss": valid["nsp_loss"],
-        "valid_nsp_accuracy": valid["nsp_accuracy"],
+        **{f"valid_{name}": scores[name] for name in ("mlm_loss", "mlm_accuracy", "nsp_loss", "nsp_accuracy")},
+        "valid_mlm_perplexity": math.exp(min(scores["mlm_loss"], 700)),  # beyond, there is no float
         "unigram_accuracy": float(held_out_counts[counts.argmax()] / held_out_counts.sum()),
         "documents_without_sentences": train.counts["documents_without_sentences"],  # so far, each epoch's
     }
@@ -238,10 +247,10 @@ def main(config):
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 
-def build(config, files):
-    """Config, the corpus's files -> the model and its tokenizer."""
-    if config.pretrained is not None:
-        return keras_bert.load_pretrained(config.pretrained, task="pretrainer", backbone_dropout=config.dropout)
+def build(config, files, checkpoint):
+    """Config, the corpus's files, the checkpoint to load or None -> the model and its tokenizer."""
+    if checkpoint is not None:
+        return keras_bert.load_pretrained(checkpoint, task="pretrainer", backbone_dropout=config.dropout)
     if config.vocabulary == "train":
         vocabulary = keras_bert.train_vocabulary(
             files, config.vocabulary_size, lowercase=config.lowercase, strip_accents=False
@@ -253,7 +262,7 @@ def build(config, files):
     size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size, **rates)
     model = keras_bert.pretrainer(keras_bert.backbone(size))
     if config.neighbour_attention:
-        neighbour_attention(model, config.seed)
+        keras_bert.initialization.neighbour_attention(model, config.seed)
     return model, tokenizer
 
 
@@ -261,18 +270,24 @@ def checkpoints(config, texts, tokenizer, train):
     """Config, the corpus's fingerprints, tokenizer, data -> the callback by which the same command goes on."""
     free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
-    settings["hold_out"] = None if config.valid else config.hold_out  # it is of no use beside `valid`
+    settings["hold_out"] = train.hold_out  # as it was chosen, None beside `valid`
     settings["corpus"] = f"{len(texts)} files, SHA-256 {hashlib.sha256(' '.join(texts).encode()).hexdigest()}"
     settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
+    every, directory = config.evaluate_every, checkpoints_directory(config)
+    return keras_bert.resume.Resume(directory, every, config.keep, data=train, settings=settings)
+
+
+def checkpoints_directory(config):
     output = config.output.expanduser().resolve()
-    directory = output.with_name(output.name + "-checkpoints")
-    return Resume(directory, every=config.evaluate_every, keep=config.keep, data=train, settings=settings)
+    return output.with_name(output.name + "-checkpoints")
+
+
+def is_finished(config):
+    """Config -> whether its output is there, and beside it a checkpoint of the last step; of which run, that tells."""
+    output = config.output and config.output.expanduser()
+    last = f"step-{config.steps:08d}"
+    return output is not None and any(output.glob("*")) and (checkpoints_directory(config) / last).is_dir()
 
 
 if __name__ == "__main__":
-    import tyro
-
-    try:
-        print(json.dumps(main(tyro.cli(Config))))
-    except (ValueError, RuntimeError, OSError, tf.errors.DataLossError) as error:
-        raise SystemExit(f"error: {error}") from error
+    common.run(Config, main)

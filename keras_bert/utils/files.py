@@ -42,7 +42,7 @@ def check_writable(directory, layouts=(), overwrite=False):
     held = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else ["nothing, for it is a file"]
     replaceable = any(set(layout[:1]) <= set(held) <= set(layout) for layout in layouts)
     if held and not (replaceable and overwrite):
-        mend = "pass overwrite=True to replace it, or " if replaceable else ""
+        mend = "pass overwrite=True to replace it, or " if replaceable else "move that away, or "
         raise ValueError(
             f"The output directory must be empty or not exist yet. Received: {directory}, which holds "
             f"{', '.join(held[:10])}; {mend}choose another directory."

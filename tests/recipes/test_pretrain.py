@@ -1,4 +1,7 @@
-"""The pretraining recipe: it learns from plain text, goes on after a kill with the same bits, and refuses bad input."""
+"""The pretraining recipe: it learns from plain text, goes on after a kill with the same bits, and refuses bad input.
+
+Without options it finds its way: how often to evaluate, what to hold out, what to do where all is done.
+"""
 
 import json
 import os
@@ -17,7 +20,7 @@ from safetensors.numpy import load_file
 import keras_bert
 from keras_bert.text import train_vocabulary, write_vocabulary
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "pretrain.py"
 KEYS = {
     "train_loss", "valid_mlm_loss", "valid_mlm_accuracy", "valid_mlm_perplexity", "valid_nsp_loss",
@@ -100,7 +103,7 @@ def test_lamb_whole_words_and_packed_into_bfloat16(pretrain, corpus):
 def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
     """Two kills of a real process, each after a new checkpoint, then the same command to the end."""
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    run = {"steps": 30, "evaluate_every": 2, "evaluation_batches": 1}
+    run = {"steps": 31, "evaluate_every": 2, "evaluation_batches": 1}  # its last epoch has one step
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command(corpus, straight, **run), capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -119,7 +122,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
     done = subprocess.run(command(corpus, killed, **run), capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     metrics = json.loads(done.stdout.splitlines()[-1])
-    assert metrics["steps"] < 30  # it went on, and did not start again
+    assert metrics["steps"] < 31  # it went on, and did not start again
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (straight, killed))
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name].tobytes() != theirs[name].tobytes()] == []
@@ -130,7 +133,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(corpus, tmp_path):
     [
         ({"corpus": ["missing/*.txt"]}, r"There is no file 'missing/\*.txt'"),
         ({"valid": ("missing.txt",)}, "There is no file 'missing.txt'"),
-        ({"evaluate_every": 5}, "must divide"),
+        ({"evaluate_every": 0}, "evaluate_every"),
         ({"steps": 0}, "steps"),
         ({"warmup": 1.5}, "warmup"),
         ({"learning_rate": 0.0}, "learning_rate"),
@@ -192,14 +195,14 @@ def test_files_to_evaluate_on_are_left_out_of_the_corpus(pretrain, corpus, tmp_p
     (tmp_path / "train.txt").write_text(corpus.read_text()[:-1])
     read = []
 
-    class Noted(pretrain.PretrainingBatches):
+    class Noted(keras_bert.data.PretrainingBatches):
         """Batches whose files are noted."""
 
         def __init__(self, files, *args, **options):
             super().__init__(files, *args, **options)
             read.append(self.files)
 
-    monkeypatch.setattr(pretrain, "PretrainingBatches", Noted)
+    monkeypatch.setattr(keras_bert.data, "PretrainingBatches", Noted)
     valid = str(tmp_path / "copy.txt")
     with pytest.warns(UserWarning, match="1 of 2 files are left out of the corpus"):
         pretrain.main(config(pretrain, tmp_path / "*.txt", steps=4, valid=(valid,)))
@@ -218,3 +221,48 @@ def test_another_command_is_not_taken_for_the_same_run(pretrain, corpus, tmp_pat
     (tmp_path / "bert").rename(tmp_path / "moved")
     with pytest.raises(ValueError, match="batch_size was 8 and is 7"):
         pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, batch_size=7))
+
+
+@pytest.mark.parametrize(
+    ("steps", "evaluate_every"), [(1000, 250), (100, 25), (997, 250), (1001, 201), (100_000, 250), (12, 3), (3, 1)]
+)
+def test_how_often_to_evaluate_follows_from_the_steps(pretrain, steps, evaluate_every):
+    assert pretrain.Config(steps=steps).evaluate_every == evaluate_every
+
+
+def test_the_last_epoch_may_be_shorter(pretrain, corpus, tmp_path):
+    metrics = pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=5, evaluate_every=2))
+    assert metrics["steps"] == 5
+    assert sorted(path.name for path in (tmp_path / "bert-checkpoints").iterdir()) == ["step-00000004", "step-00000005"]
+
+
+def test_of_few_documents_a_tenth_is_held_out(pretrain, corpus, tmp_path, capsys):
+    """As if `hold_out` had been given: the same run goes on with it."""
+    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=2, hold_out=None))
+    assert "Held out for evaluation: one document in 10.\n" in capsys.readouterr().out
+    (tmp_path / "bert").rename(tmp_path / "moved")
+    metrics = pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=2, hold_out=10))
+    assert (metrics["steps"], metrics["output"]) == (0, str(tmp_path / "bert"))
+
+
+def test_the_same_command_again_says_that_all_is_done(pretrain, corpus, tmp_path, monkeypatch, capsys):
+    run = {"output": tmp_path / "bert", "steps": 2}
+    first = pretrain.main(config(pretrain, corpus, **run))
+    assert "nothing is left to train" not in capsys.readouterr().out
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "bert").iterdir()}
+
+    with monkeypatch.context() as patched:
+        patched.delattr(keras_bert, "train_vocabulary")  # the output has it
+        again = pretrain.main(config(pretrain, corpus, **run))
+    assert "All 2 steps are done: nothing is left to train." in capsys.readouterr().out
+    assert set(again) == KEYS and again["steps"] == 0
+    assert {name: again[name] for name in KEYS if name.startswith("valid")} == {
+        name: first[name] for name in KEYS if name.startswith("valid")
+    }
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "bert").iterdir()} == written
+
+    with pytest.raises(ValueError, match="batch_size was 8 and is 7"):
+        pretrain.main(config(pretrain, corpus, **run, batch_size=7))
+    shutil.rmtree(tmp_path / "bert-checkpoints")
+    with pytest.raises(ValueError, match=r"must be empty .*config\.json.*; move that away, or choose another"):
+        pretrain.main(config(pretrain, corpus, **run))
