@@ -44,7 +44,7 @@ class Config:
         corpus: Text files: paths, or patterns in quotes. Without them: the documentation that comes with Python.
         valid: Text files to evaluate on; they are left out of `corpus`. Without them, every `hold_out`-th document of
             it.
-        hold_out: See `valid`. Without it: 100, or less if there are fewer than 1000 documents, down to a tenth of them.
+        hold_out: See `valid`. Without it: 100; of fewer than 1000 documents ten are held out, but a tenth at most.
         vocabulary: A vocab.txt or a directory with one; "train" to train one from the corpus, anew at each start.
         vocabulary_size: Tokens of a vocabulary that is trained.
         lowercase: Whether a vocabulary that is trained is lower-case. Accents stay, and Korean syllables whole.

@@ -1,6 +1,6 @@
 """Steps in parts: the loss of the whole batch, whatever counts in it; the forms of a loss; what compile refuses.
 
-tests/test_distribution.py has the same on several devices.
+tests/distribution/test_strategies.py has the same on several devices.
 """
 
 import functools
