@@ -14,6 +14,7 @@ mixed_bfloat16: test_accuracy 0.876 (0.865 is the least to expect), 129 examples
 """
 
 import dataclasses
+import warnings
 
 import keras_bert
 from keras_bert.recipes import common
@@ -26,9 +27,10 @@ class Config(common.FineTuning):
     """Fine-tunes BERT to classify texts.
 
     Args:
-        train: Labelled texts to train on: a .tsv, .csv or .jsonl file. Without it and `valid`: the English samples.
-        text_column: Column, or key, of the text.
-        label_column: Column, or key, of the label.
+        train: Labelled texts to train on: a table (.tsv, .csv, .txt) or objects (.json, .jsonl), compressed by gzip if
+            .gz follows. Without it and `valid`: the English samples.
+        text_column: Column, or key, of the text; or the column's place, counted from 0.
+        label_column: The same of the label.
         max_length: The most tokens of a text; what is longer loses its end.
         stride: If given, texts longer than `max_length` run in windows that share so many tokens, and their logits are
             averaged: in the final evaluation and the SavedModel. Training and the choice of the epoch cut them. Where
@@ -57,6 +59,8 @@ def main(config):
     labels = train.labels
     for examples in filter(None, (train, valid, test)):
         keras_bert.data.check_labels(examples, labels)
+    for remark in keras_bert.data.labelling_remarks(train, valid, test):
+        warnings.warn(remark, stacklevel=2)
     train = common.limited(train, config)
 
     with strategy.scope():

@@ -14,6 +14,7 @@ valid_spearman 0.860 (0.85 is the least to expect), 66 examples/s on 2 cores of 
 """
 
 import dataclasses
+import warnings
 from typing import Literal
 
 import keras_bert
@@ -27,9 +28,10 @@ class Config(common.FineTuning):
     """Fine-tunes BERT to compare two texts.
 
     Args:
-        train: Labelled pairs to train on: a .tsv, .csv or .jsonl file. Without it and `valid`: the English samples.
-        text_columns: Columns, or keys, of the two texts.
-        label_column: Column, or key, of the label.
+        train: Labelled pairs to train on: a table (.tsv, .csv, .txt) or objects (.json, .jsonl), compressed by gzip if
+            .gz follows. Without it and `valid`: the English samples.
+        text_columns: Columns, or keys, of the two texts; or the columns' places, counted from 0.
+        label_column: The same of the label.
         kind: classification, or regression where the labels are numbers; scores come in the range of those to train on.
         export: Directory for a SavedModel that takes pairs of strings.
         max_length: The most tokens of a pair; of what is too long, the longer text loses its end.
@@ -69,6 +71,8 @@ def main(config):
             keras_bert.data.check_labels(examples, labels)
         else:
             keras_bert.data.check_scores(examples)
+    for remark in keras_bert.data.labelling_remarks(train, valid, test, classes=classifies):
+        warnings.warn(remark, stacklevel=2)
     options = {"labels": labels} if classifies else {"score_range": keras_bert.data.check_scores(train)}
     train = common.limited(train, config)
 

@@ -1,6 +1,7 @@
 """From labelled examples, or plain text, to batches, in tf.data."""
 
 from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, read_tagged
+from keras_bert.data.label_remarks import labelling_remarks
 from keras_bert.data.labelled_texts import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
 from keras_bert.data.pretraining import (
@@ -27,6 +28,7 @@ __all__ = [
     "check_tags",
     "classification_batches",
     "corpus_files",
+    "labelling_remarks",
     "length_bucketed",
     "masked_word_counts",
     "model_inputs",

@@ -1,13 +1,15 @@
 """Outputs that are whole or not there, written beside their place, then renamed; and text files as they are read."""
 
-import codecs
 import contextlib
 import gzip
 import hashlib
 import os
+import re
 import shlex
 import tempfile
 from pathlib import Path
+
+from keras_bert.utils.encodings import encoding_by_mark, likely_encoding
 
 
 def check_writable(directory, layouts=(), overwrite=False):
@@ -154,59 +156,122 @@ def write_text(text, path):
         raise
 
 
-def open_text(path, errors="strict", newline=None):
-    """Opens a UTF-8 file for reading, through gzip if its name ends in .gz: path, as `open` has them -> file."""
-    opened = gzip.open if os.fspath(path).endswith(".gz") else open
-    return opened(os.path.expanduser(path), "rt", encoding="utf-8", errors=errors, newline=newline)
+def open_text(path, errors="strict", newline=None, encoding="utf-8"):
+    """Opens a text file for reading, through gzip if its name ends in .gz: path, as `open` has them -> file."""
+    return _opener_of(path)(os.path.expanduser(path), "rt", encoding=encoding, errors=errors, newline=newline)
+
+
+def open_bytes(path):
+    """Opens a file for reading, through gzip if its name ends in .gz: path -> binary file."""
+    return _opener_of(path)(os.path.expanduser(path), "rb")
+
+
+def _opener_of(path):
+    """path -> the function that opens it."""
+    return gzip.open if os.fspath(path).endswith(".gz") else open
 
 
 def not_utf8(path, name="The file"):
     """Makes the error for a text file that isn't UTF-8: it says where, and gives the command that converts the file.
 
     Args:
-        path: The file, compressed by gzip if its name ends in .gz. It is read again, up to the place.
+        path: The file, compressed by gzip if its name ends in .gz. It is read again, up to the place and some way on.
         name: What the message calls such a file.
 
     Returns:
-        A `ValueError`, to be raised.
+        A `ValueError`, to be raised. Its command names the encoding in which the bytes make sense, and shows how the
+        line reads in it. If most lines beyond ASCII are UTF-8, it names the others instead.
 
     Example:
     >>> path = Path(tempfile.mkdtemp(), "menu.txt")
     >>> _ = path.write_bytes("Tea. Café.".encode("latin-1"))
     >>> print(str(not_utf8(path)).replace(str(path.parent), ""))
-    The file '/menu.txt' isn't UTF-8: line 1 has the byte 0xe9 after b'Tea. Caf'. Convert it: iconv -f LATIN1 -t UTF-8
-    /menu.txt > /utf8-menu.txt (if it isn't LATIN1, with the name of its encoding, such as CP949; iconv -l lists them)
+    The file '/menu.txt' isn't UTF-8: line 1 has the byte 0xe9 after b'Tea. Caf'. Convert it: iconv -f CP1252 -t UTF-8
+    /menu.txt > /utf8-menu.txt (if it isn't CP1252, as which that line reads 'Tea. Café.', with the name of its
+    encoding; iconv -l lists them)
     """
     path = Path(path).expanduser()
-    compressed = path.name.endswith(".gz")
-    with (gzip.open if compressed else open)(path, "rb") as file:
-        is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with open_bytes(path) as file:
+        start = file.read(4)
         file.seek(0)
-        place = _where_not_utf8(file)
-
-    encoding = "UTF-16" if is_utf16 else "LATIN1"
-    convert = f"iconv -f {encoding} -t UTF-8"
-    old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"utf8-{path.name}")))
-    command = f"zcat {old} | {convert} | gzip > {new}" if compressed else f"{convert} {old} > {new}"
+        place, lines, good = _where_not_utf8(file)
+    mark = encoding_by_mark(start)
+    is_marked = mark != "utf-8-sig"
+    bad = [number for number, line in lines if not _is_utf8(line)]
+    good += sum(_is_utf8(line) and not line.isascii() for _, line in lines)
+    if bad and good >= len(bad) and not is_marked:
+        return ValueError(
+            f"{name} {str(path)!r} isn't UTF-8: {place}. Most of it is, but not line {first_of(bad)}. Correct that, or "
+            f"leave such bytes out: {conversion(path, 'UTF-8', '-c')} (iconv's exit code 1 then only says so)"
+        )
+    if is_marked:
+        encoding, reading = mark.upper(), ""
+    else:
+        encoding = likely_encoding(b"".join(line for _, line in lines)) or "LATIN1"
+        reading = lines[0][1].decode(encoding, "replace").strip() if lines else ""
+        reading = f", as which that line reads {reading[:60]!r},"
     return ValueError(
-        f"{name} {str(path)!r} isn't UTF-8: {place}. Convert it: {command} (if it isn't {encoding}, with the name of "
-        "its encoding, such as CP949; iconv -l lists them)"
+        f"{name} {str(path)!r} isn't UTF-8: {place}. Convert it: {conversion(path, encoding)} (if it isn't {encoding}"
+        f"{reading} with the name of its encoding; iconv -l lists them)"
     )
 
 
+def conversion(path, encoding, options=""):
+    """Gives the command that converts a text file to UTF-8: path, encoding, options of iconv -> string.
+
+    Example:
+    >>> conversion("my texts.csv.gz", "CP949")
+    "zcat 'my texts.csv.gz' | iconv -f CP949 -t UTF-8 | gzip > 'utf8-my texts.csv.gz'"
+    """
+    path = Path(path)
+    convert = " ".join(filter(None, ("iconv", options, "-f", encoding, "-t UTF-8")))
+    old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"utf8-{path.name}")))
+    return f"zcat {old} | {convert} | gzip > {new}" if path.name.endswith(".gz") else f"{convert} {old} > {new}"
+
+
+def first_of(items, most=20, between=", "):
+    """Items, how many, what stands between -> the first of them, for a message, and how many more there are: string.
+
+    Example:
+    >>> first_of([3, 5, 8, 13], most=2)
+    '3, 5 and 2 more'
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return between.join(map(str, items[:most])) + more
+
+
 def _where_not_utf8(file):
-    """open binary file -> where it first isn't UTF-8, for a message."""
-    line = 1
+    """open binary file -> where it first isn't UTF-8, for a message; that line and some 4 MiB of those behind it,
+    numbered; how many before it are UTF-8 beyond ASCII."""
+    number, good = 1, 0
     while block := file.read(1 << 20) + file.readline():
         try:
             block.decode()
         except UnicodeDecodeError as error:
             before = block[: error.start]
-            line += before.count(b"\n")
-            on_line = before.rpartition(b"\n")[2]
-            return f"line {line} has the byte {block[error.start]:#04x} after {on_line[-20:]!r}"
-        line += block.count(b"\n")
-    return "it was when it was read again"
+            earlier, end, on_line = before.rpartition(b"\n")
+            good += _num_beyond_ascii(earlier)
+            number += before.count(b"\n")
+            place = f"line {number} has the byte {block[error.start]:#04x} after {on_line[-20:]!r}"
+            rest = block[len(earlier + end) :] + file.read(1 << 22) + file.readline()
+            return place, list(enumerate(re.findall(b".*\n|.+$", rest), number)), good
+        number += block.count(b"\n")
+        good += _num_beyond_ascii(block)
+    return "it was when it was read again", [], 0
+
+
+def _num_beyond_ascii(block):
+    """bytes -> how many of their lines aren't ASCII."""
+    return 0 if block.isascii() else sum(not line.isascii() for line in block.split(b"\n"))
+
+
+def _is_utf8(line):
+    """bytes -> whether they are UTF-8."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def digest_of(path):

@@ -74,16 +74,16 @@ def test_numbers_are_labels_too(write):
     ("content", "suffix", "message"),
     [
         ("text\tlabel\n", ".tsv", "no example"),
-        ("", ".tsv", "no column 'text'.*nothing"),
+        ("", ".tsv", "no example in .*: it is empty"),
         ("sentence\tlabel\ngood\tyes\n", ".tsv", "no column 'text'.*'sentence', 'label'"),
         ("text\tlabel\ngood\tyes\ndull\n", ".tsv", "Line 3 .*has 1 cells, but the header has 2"),
         ("text\tlabel\ngood\t\n", ".tsv", "Line 2 .*has no label"),
-        ('text,label\n"good,yes\n', ".csv", "isn't CSV"),
+        ('text,label\n"good,yes\n', ".csv", "Line 2 .*isn't CSV"),
         ('{"text": "good"}\n', ".jsonl", "Line 1 .*the key 'label'"),
-        ('{"text": 3, "label": "a"}\n', ".jsonl", "Line 1 .*must be a string"),
+        ('{"text": 3, "label": "a"}\n', ".jsonl", "Line 1 .*must be a string, not 3"),
         ('{"text": "good", "label": null}\n', ".jsonl", "Line 1 .*has no label"),
         ("good yes\n", ".jsonl", "Line 1 .*isn't JSON"),
-        ('{"text": "a\\ud83d", "label": "yes"}\n', ".jsonl", "Number 1 .*half of a surrogate"),
+        ('{"text": "a\\ud83d", "label": "yes"}\n', ".jsonl", "Line 1 .*half of a surrogate"),
         (b"text\tlabel\ncaf\xe9\tyes\n", ".tsv", "isn't UTF-8: line 2 has the byte 0xe9"),
     ],
 )
@@ -103,12 +103,12 @@ def test_a_missing_file_is_refused_with_what_is_there(tmp_path, write):
 
 
 def test_another_format_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in .tsv, .csv, .jsonl. Received: .*xlsx"):
+    with pytest.raises(ValueError, match=r"end in .tsv, .csv, .*Received: .*xlsx. Save it .* as CSV UTF-8"):
         read_labelled_texts(tmp_path / "table.xlsx")
 
 
 def test_pairs_in_memory_are_checked():
-    with pytest.raises(ValueError, match=r"number 2: \('dull', 0\)"):
+    with pytest.raises(ValueError, match=r"Number 2 of the examples must be .*, not \('dull', 0\)"):
         LabelledTexts([("good", "yes"), ("dull", 0)])
 
 
@@ -142,13 +142,16 @@ def test_a_second_text_that_is_no_string_is_refused(write):
 
 
 def test_texts_and_pairs_do_not_mix():
-    with pytest.raises(ValueError, match=r"\(text, label\). Received as number 2: \('b', 'c', '1'\)"):
+    with pytest.raises(ValueError, match=r"Number 2 .* \(text, label\), not \('b', 'c', '1'\)"):
         LabelledTexts([("a", "1"), ("b", "c", "1")])
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [(["1", "high", "nan"], r"others: 'high' \(1 examples\), 'nan'"), (["2", "2"], "every label in .* is 2")],
+    [
+        (["1", "high", "nan"], r"others: 'high' \(1 examples\) in number 2; 'nan'"),
+        (["2", "2"], "every label in .* is 2"),
+    ],
 )
 def test_labels_that_cannot_be_scores_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
