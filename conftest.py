@@ -1,7 +1,6 @@
 """What every test and doctest shares."""
 
 import os
-from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,9 +10,6 @@ import numpy as np
 import pytest
 
 import keras_bert
-
-# Beside the package in a checkout; installed, the recipes are in it, as keras_bert.recipes.
-keras_bert.__path__.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

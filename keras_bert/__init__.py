@@ -5,6 +5,7 @@ Importing it brings in neither Keras nor TensorFlow: each name below is imported
 
 import importlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wrapt
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
 
 __version__ = "0.1.0"
+
+# In a checkout the recipes stand beside the package; installed, they are in it.
+_CHECKOUT = Path(__file__).parents[1]
+if (_CHECKOUT / "recipes" / "common.py").is_file():
+    __path__.append(str(_CHECKOUT))
 
 # Name -> the module that has it, or that it is.
 _MODULES = {
