@@ -29,8 +29,11 @@ class Config(common.FineTuning):
 
     Args:
         train: Tagged sentences to train on: a CoNLL or CoNLL-U file. Without it and `valid`: the English samples.
-        word_column: Column of the words, counted from 0; by default the first, of .conllu files the second.
-        tag_column: Column of the tags; by default the last, of .conllu files the fourth.
+        word_column: Column of the words, counted from 0; by default the first, or the second where the first numbers
+            the words.
+        tag_column: Column of the tags; by default the last, of CoNLL-U files the fourth.
+        is_entities: Whether tags mark entities, in whatever scheme (BIO, BIOES, PER_B, b-per, PER and O ...), or say
+            something of each word alone. By default found out, and said where it isn't plain.
         max_length: The most tokens of a row; longer sentences run in windows.
         stride: The tokens that two windows share; by default a quarter of `max_length`.
         unit: What the SavedModel tags: a "word" or punctuation mark, as BERT parts them; what white space parts, as
@@ -40,6 +43,7 @@ class Config(common.FineTuning):
 
     word_column: int | None = None
     tag_column: int | None = None
+    is_entities: bool | None = None
     stride: int | None = None
     unit: Literal["word", "space", "piece"] | None = None
 
@@ -53,14 +57,16 @@ def main(config):
 
     strategy = common.prepare(config, "sentences")
 
-    def read(path, by_character=None):
-        return keras_bert.data.read_tagged(path, config.word_column, config.tag_column, by_character=by_character)
+    def read(path, like=None):
+        units = {"by_character": like and like.by_character, "scheme": like and like.scheme}
+        columns = config.word_column, config.tag_column
+        return keras_bert.data.read_tagged(path, *columns, is_entities=config.is_entities, **units)
 
     train = read(config.train or SAMPLES / "en_train.conll")
-    tags, entities, characters = train.tags, train.is_entities, train.by_character
-    valid = read(config.valid or SAMPLES / "en_valid.conll", characters)
-    test = config.test and read(config.test, characters)
-    fallback = train.counts.most_common(1)[0][0]
+    tags, entities, characters = train.labels, train.is_entities, train.by_character
+    valid = read(config.valid or SAMPLES / "en_valid.conll", like=train)
+    test = config.test and read(config.test, like=train)
+    fallback = "O" if entities and "O" in tags else train.counts.most_common(1)[0][0]
     for sentences in filter(None, (train, valid, test)):
         keras_bert.data.check_tags(sentences, tags)
     train = common.limited(train, config)
@@ -72,7 +78,8 @@ def main(config):
         head = {"num_classes": len(tags), "labels": tags, "dropout": config.dropout}
         model, tokenizer = common.model_and_tokenizer(config, "token_classifier", texts, **frequency, **head)
     length = {"max_length": config.max_length, "stride": config.stride}
-    tag = keras_bert.prediction.unit_tagger(model, tokenizer, fallback=fallback, batch_size=config.batch_size, **length)
+    meaning = {"fallback": fallback, "is_entities": entities}
+    tag = keras_bert.prediction.unit_tagger(model, tokenizer, batch_size=config.batch_size, **meaning, **length)
     batches = keras_bert.data.tagging_batches(train, tokenizer, tags, config.batch_size, seed=config.seed, **length)
 
     def scores(sentences):
@@ -109,7 +116,7 @@ def main(config):
     test_scores = test and scores(test)
     if config.export is not None and keras_bert.distribution.is_chief(strategy):
         unit = config.unit or ("piece" if characters else "word")
-        keras_bert.export_saved_model(model, tokenizer, config.export, unit=unit, fallback=fallback, **length)
+        keras_bert.export_saved_model(model, tokenizer, config.export, unit=unit, **meaning, **length)
     return common.results(config, keep_best, throughput, test=test_scores)
 
 

@@ -1,6 +1,6 @@
 """From labelled examples, or plain text, to batches, in tf.data."""
 
-from keras_bert.data.conll import TaggedSentence, TaggedSentences, check_tags, read_tagged
+from keras_bert.data.conll import read_tagged
 from keras_bert.data.label_remarks import labelling_remarks
 from keras_bert.data.labelled_texts import LabelledTexts, check_labels, check_scores, read_labelled_texts
 from keras_bert.data.packing import length_bucketed, model_inputs, pack, pad
@@ -13,6 +13,7 @@ from keras_bert.data.pretraining import (
 from keras_bert.data.question_batches import answering_batches
 from keras_bert.data.squad import Question, Questions, read_squad
 from keras_bert.data.tag_batches import tagging_batches
+from keras_bert.data.tagged_sentences import TaggedSentence, TaggedSentences, check_tags
 from keras_bert.data.text_batches import classification_batches, regression_batches
 
 __all__ = [

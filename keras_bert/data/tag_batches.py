@@ -6,8 +6,8 @@ Legend of the shapes: B rows, T tokens, U units (words or characters), S windows
 import numpy as np
 import tensorflow as tf
 
-from keras_bert.data.conll import TaggedSentences, check_tags
 from keras_bert.data.packing import check_max_length
+from keras_bert.data.tagged_sentences import TaggedSentences, check_learnable
 from keras_bert.data.text_batches import chunked, shuffled_batches
 from keras_bert.data.windows import check_stride, default_stride, most_context, window_spans, windowed
 
@@ -34,7 +34,8 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
         first token of a unit, 0 elsewhere.
 
     Raises:
-        ValueError: As in `check_tags`, or if an argument is out of its range.
+        ValueError: As in `check_tags`, or if a tag of the sentences isn't among `tags`, or an argument is out of its
+            range.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##s", "go"])
@@ -44,7 +45,7 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
     [[2 5 6 7 3]] [[0 0 0 1 0]] [[0. 1. 0. 1. 0.]]
     """
     sentences = sentences if isinstance(sentences, TaggedSentences) else TaggedSentences(sentences)
-    check_tags(sentences, tags)
+    check_learnable(sentences, tags)
     check_max_length(max_length)
     room = max_length - 2
     stride = default_stride(max_length) if stride is None else stride

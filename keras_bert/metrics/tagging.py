@@ -1,6 +1,8 @@
 """Scores of tags and of the entities that they mark, as scikit-learn and seqeval have them."""
 
-from keras_bert.utils.checks import check_same_lengths
+from keras_bert.utils.checks import check_same_lengths, some_of
+from keras_bert.utils.tag_recognition import OUTSIDES, find_scheme, name_scheme
+from keras_bert.utils.tag_schemes import to_bio
 
 
 def tag_accuracy(gold, predicted):
@@ -29,26 +31,30 @@ def entity_scores(gold, predicted):
     """Computes precision, recall and F1 of entities: right is one with the right first and last unit and type.
 
     Args:
-        gold: For each sentence, the sequence of its tags in BIO.
+        gold: For each sentence, the sequence of its tags, in BIO or any other scheme that `find_scheme` of
+            keras_bert.utils.tag_recognition knows: it is told from all tags, of both arguments.
         predicted: The same, as many tags for each sentence.
 
     Returns:
         A dict: `entity_f1`, `precision` and `recall` over all entities; 0 where there is none to divide by.
 
     Raises:
-        ValueError: If there is no tag, or there are more of one kind than of the other.
+        ValueError: If there is no tag, there are more of one kind than of the other, or they mark no entities.
 
-    Reference: seqeval with mode="strict" and scheme=IOB2: an I- that continues nothing of its type is no entity.
+    Reference: seqeval with mode="strict" and scheme=IOB2: an I- that continues nothing of its type is no entity, unless
+    `gold` is in a scheme in which it begins one (IOB1, IOE, IO).
 
     Example:
     >>> entity_scores([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]])
     {'entity_f1': 0.5, 'precision': 0.5, 'recall': 0.5}
+    >>> entity_scores([["PER_B", "PER_I", "-"]], [["PER_B", "PER_I", "-"]])
+    {'entity_f1': 1.0, 'precision': 1.0, 'recall': 1.0}
     """
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2
 
     check_same_lengths(gold, predicted)
-    gold, predicted = ([list(tags) for tags in sentences] for sentences in (gold, predicted))
+    gold, predicted = _strict_bio(gold, predicted)
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold, predicted, average="micro", scheme=IOB2, zero_division=0
     )
@@ -63,7 +69,8 @@ def character_f1(gold, predicted):
         predicted: The same, as many tags for each sentence.
 
     Returns:
-        A float: the mean over all tags except O that are right or predicted anywhere; 0 if there is none.
+        A float: the mean over all tags that are right or predicted anywhere, except that for what is in no entity (O);
+        0 if there is none.
 
     Raises:
         ValueError: If there is no tag, or there are more of one kind than of the other.
@@ -75,6 +82,23 @@ def character_f1(gold, predicted):
     from sklearn.metrics import f1_score
 
     check_same_lengths(gold, predicted)
+    outside = find_scheme([*gold, *predicted], "gold and predicted").outside
     gold, predicted = ([tag for tags in sentences for tag in tags] for sentences in (gold, predicted))
-    tags = sorted({*gold, *predicted} - {"O"})
+    tags = sorted({*gold, *predicted} - {outside})
     return float(f1_score(gold, predicted, labels=tags, average="macro", zero_division=0)) if tags else 0.0
+
+
+def _strict_bio(gold, predicted):
+    """sequences of tags, right and predicted -> the same as lists in BIO, without an I- that continues nothing."""
+    scheme = find_scheme([*gold, *predicted], "`gold` and `predicted`")
+    tags = sorted({tag for sequences in (gold, predicted) for tags in sequences for tag in tags})
+    if not scheme.marks_entities:
+        if len(tags) > 1 or tags[0] not in OUTSIDES:
+            raise ValueError(
+                f"Entities are marked by tags such as B-PER, I-PER and O. Received: {some_of(tags)}, which don't tell "
+                "for sure that they mark any. Write them so, or use `tag_accuracy`."
+            )
+        return [[["O"] * len(tags) for tags in sequences] for sequences in (gold, predicted)]
+    if scheme.name != "IO":
+        scheme = name_scheme(scheme, gold)  # predicted tags may break the rules of their scheme
+    return [[list(to_bio(tags, scheme, strict=True)) for tags in sequences] for sequences in (gold, predicted)]

@@ -46,7 +46,9 @@ def predictor(model, tokenizer, max_length=None, **options):
             punctuation marks; each has the tag that `unit_tagger` gives it) or, for models trained on characters,
             whose entities end within words, a "piece" of a word. With "word", punctuation marks within the words of
             training files (U.S., n't, @user) are units of their own, whose tags training didn't see. `fallback`: with
-            "space", the tag of words that vanish in normalization, as in `unit_tagger`.
+            "space", the tag of words that vanish in normalization, as in `unit_tagger`. `is_entities`: whether the
+            labels mark entities, by default found out; labels that do so in another way than BIO, as PER-B or S-PER,
+            answer in BIO.
 
     Returns:
         A `Predictor`: call it with strings.

@@ -11,13 +11,16 @@ from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
 
 
-def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, labels=None, batch_size=32):
+def unit_tagger(
+    model, tokenizer, max_length=None, stride=None, fallback=None, labels=None, batch_size=32, is_entities=None
+):
     """Makes a function that tags sentences whose units are known: a tag for each, none dropped.
 
     A unit has the tag of the first token that begins in it. If none does, it goes on with the tag of the token that
     covers it, as in words of which one character each is tagged but which are one token. Of what no token covers,
     white space within an entity belongs to it, and the rest, characters that vanish in normalization among them, has
-    the tag `fallback`. An I- tag that continues nothing of its type becomes B-.
+    the tag `fallback`. An I- tag that continues nothing of its type becomes B-. Labels that mark entities in another
+    scheme, as PER-B or S-PER, answer in BIO, as the tags of `TaggedSentences` are.
 
     Args:
         model: A model from `token_classifier`, which may be trained on afterwards.
@@ -28,6 +31,7 @@ def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, l
         fallback: A tag. None: O if the model has that tag, or else its first.
         labels: The tags in the order of the logits. None: the model's own.
         batch_size: Number of sentences that run at a time.
+        is_entities: Whether the labels mark entities: the `is_entities` of the sentences to train on. None: found out.
 
     Returns:
         A function: sentences, as a `TaggedSentences` gives them (their tags aren't looked at), and `progress`, as in
@@ -49,7 +53,8 @@ def unit_tagger(model, tokenizer, max_length=None, stride=None, fallback=None, l
     check_built(model, "token_classifier")
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_positive_integer("batch_size", batch_size)
-    tagger = Tagger(model, tokenizer, check_length_of(model, max_length), labels, stride, fallback=fallback)
+    options = {"fallback": fallback, "is_entities": is_entities}
+    tagger = Tagger(model, tokenizer, check_length_of(model, max_length), labels, stride, **options)
     spans = tf.RaggedTensorSpec([None, None], tf.int32)
     tags_of_units = tf.function(
         tagger.tags_of_units, input_signature=[tf.TensorSpec([None], tf.string), spans, spans], autograph=False

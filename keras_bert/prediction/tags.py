@@ -4,6 +4,8 @@ Legend of the shapes: B texts, U units (words, or characters), E entities, N tok
 C tags.
 """
 
+import warnings
+
 import tensorflow as tf
 
 from keras_bert.data.packing import check_max_length, pad
@@ -11,7 +13,6 @@ from keras_bert.data.tag_batches import tokens_of_units
 from keras_bert.data.windows import check_stride, default_stride, most_context, windowed
 from keras_bert.prediction.decoding import (
     fill_tags,
-    is_bio,
     join_entities,
     plain_parts,
     repair_tags,
@@ -21,6 +22,9 @@ from keras_bert.prediction.decoding import (
 )
 from keras_bert.prediction.slices import in_slices
 from keras_bert.prediction.texts import class_names
+from keras_bert.utils.checks import some_of
+from keras_bert.utils.tag_recognition import bio_labels
+from keras_bert.utils.tag_schemes import is_bio
 
 _WHITE_SPACE = r"[\s\p{Z}]+"
 _FILLING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}  # where a text has fewer units or entities than others
@@ -32,14 +36,18 @@ class Tagger:
     """Tags of units. Arguments: a token_classifier, its WordPieceTokenizer, and `predictor`'s options.
 
     Tokens run through the model in windows; each unit has the tag of one token; tags are mended where they contradict
-    each other; and those of entities are joined.
+    each other; and those of entities are joined. Labels that mark entities in another scheme, as PER-B or S-PER, answer
+    in BIO. With `is_entities=False` all answer as they are.
     """
 
     input_names = ("text",)
 
-    def __init__(self, model, tokenizer, max_length, labels=None, stride=None, unit="word", fallback=None):
+    def __init__(
+        self, model, tokenizer, max_length, labels=None, stride=None, unit="word", fallback=None, is_entities=None
+    ):
         self.labels = class_names(model, labels)
-        self._fallback = _checked_fallback(fallback, self.labels)
+        self._tags = _checked_tags(self.labels, is_entities)  # of the answers, label by label
+        self._fallback = _checked_fallback(fallback, self.labels, self._tags)
         check_max_length(max_length)
         stride = default_stride(max_length) if stride is None else stride
         check_stride(stride, max_length - 2)
@@ -50,7 +58,7 @@ class Tagger:
             )
         self._model, self._tokenizer = model, tokenizer
         self._max_length, self._stride, self._unit = max_length, stride, unit
-        self._has_entities = is_bio(self.labels)
+        self._has_entities = is_entities is not False and is_bio(self._tags)
         # Whether a token belongs to the unit of the one before it: a row for each token of the vocabulary.
         self._goes_on = tf.constant([unit == "word" and token.startswith("##") for token in tokenizer.vocabulary])
 
@@ -121,16 +129,29 @@ class Tagger:
         places = tf.boolean_mask(tf.stack([window, column], axis=1), chosen)  # [N, 2]
         probabilities = tf.nn.softmax(tf.cast(tf.gather_nd(logits, places), tf.float32))  # [N, C]
         best = tf.argmax(probabilities, axis=-1)
-        return tf.gather(tf.constant(self.labels), best), tf.reduce_max(probabilities, axis=-1)
+        return tf.gather(tf.constant(self._tags), best), tf.reduce_max(probabilities, axis=-1)
 
     def _repaired(self, tags, rows):
         """strings [N], numbers of their texts [N] -> strings [N], each entity beginning with B-."""
         return repair_tags(tags, rows) if self._has_entities else tags
 
 
-def _checked_fallback(fallback, labels):
-    """the user's tag or None, the model's tags -> the tag of units without a token."""
-    fallback = fallback or ("O" if "O" in labels else labels[0])
-    if fallback not in labels:
+def _checked_tags(labels, is_entities):
+    """the model's labels, the user's word -> the tags of its answers: in BIO, if they mark entities; a warning if but
+    some do."""
+    tags, others = bio_labels(labels, is_entities)
+    if others:
+        warnings.warn(
+            f"The model's labels mark entities, but for {some_of(others)}: a word with such a label is answered as O.",
+            stacklevel=4,
+        )
+    return tags
+
+
+def _checked_fallback(fallback, labels, tags):
+    """the user's tag or None, the model's labels, the tags of its answers -> the tag of units without a token."""
+    fallback = fallback or ("O" if "O" in tags else tags[0])
+    tag_of = dict(zip(labels, tags, strict=True)) | {tag: tag for tag in tags}
+    if fallback not in tag_of:
         raise ValueError(f"`fallback` must be one of the model's tags, {', '.join(labels)}. Received: {fallback!r}.")
-    return fallback
+    return tag_of[fallback]

@@ -1,11 +1,11 @@
 """CoNLL and CoNLL-U files: every layout read, every scheme turned into BIO, every broken line named."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 
-from keras_bert.data import TaggedSentences, check_tags, read_tagged
-from keras_bert.data.conll import to_bio
+from keras_bert.data import read_tagged
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -105,127 +105,128 @@ def test_a_file_is_of_characters_if_told_so(written):
     assert [s.text for s in read_tagged(path, by_character=False)] == ["서  "]
 
 
-@pytest.mark.parametrize(
-    ("scheme", "tags"),
-    [
-        ("BIO", "O B-P I-P B-P O B-L I-L B-P O"),
-        ("IOB1", "O I-P I-P B-P O I-L I-L I-P O"),
-        ("BIOES", "O B-P E-P S-P O B-L E-L S-P O"),
-        ("BILOU", "O B-P L-P U-P O B-L L-L U-P O"),
-    ],
-)
-def test_every_scheme_is_read_as_bio(scheme, tags):
-    tags = tags.split()
-    expected = ("O", "B-P", "I-P", "B-P", "O", "B-L", "I-L", "B-P", "O")
-    assert to_bio(tags) == expected
-    assert [s.tags for s in TaggedSentences([(["w"] * 9, tags)])] == [expected]
+def test_other_schemes_are_read_as_bio_and_one_line_says_so(written):
+    path = written("Ann\tPER_B\nLee\tPER_I\nleft\t-\n")
+    with pytest.warns(UserWarning, match=r"file.conll marks entities in BIO as -, PER_B, PER_I\. ") as caught:
+        train = read_tagged(path)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert train.tags == ("B-PER", "I-PER", "O") and train.is_entities
+    valid = read_tagged(written("Bob\tPER_B\n", "valid.conll"), scheme=train.scheme)
+    assert valid.tags == ("B-PER",)
+    assert read_tagged(path, is_entities=False).tags == ("-", "PER_B", "PER_I")
 
 
-def test_bio_agrees_with_seqeval_on_random_tags():
-    import random
-
-    scheme = pytest.importorskip("seqeval.scheme")
-    generator = random.Random(5)
-    for name in ("IOB1", "IOB2", "IOBES", "BILOU"):
-        letters = {"IOB1": "BI", "IOB2": "BI", "IOBES": "BIES", "BILOU": "BILU"}[name]
-        for _ in range(200):
-            # Entities at random, written in the scheme.
-            tags, gold = [], []
-            while len(tags) < 9:
-                length, kind = generator.randint(1, 3), generator.choice(["P", "L", None])
-                if kind is None:
-                    tags.append("O")
-                    continue
-                gold.append((len(tags), len(tags) + length, kind))
-                follows = bool(tags) and tags[-1].endswith(kind)
-                begin = "I" if name == "IOB1" and not follows else "B"
-                written = [begin] + ["I"] * (length - 1)
-                if len(letters) == 4:
-                    written = [letters[3] if name == "BILOU" else "S"] if length == 1 else written[:-1] + [letters[2]]
-                tags += [f"{letter}-{kind}" for letter in written]
-            bio = scheme.Entities([list(to_bio(tags))], scheme.IOB2).entities[0]
-            assert [(e.start, e.end, e.tag) for e in bio] == gold
-
-
-def test_parts_of_speech_are_left_alone():
-    sentences = TaggedSentences([(["I", "B-side"], ["PRON", "I-X"])])
-    assert sentences.tags == ("I-X", "PRON") and not sentences.is_entities
-    assert not TaggedSentences([(["so"], ["O"])]).is_entities
-    for tags in ("-LRB- WP$ PRP$ $ `` '' . , NN-X O", "B-side X", "E-X I-X PRON", "ADJ ADP _ X"):
-        assert not TaggedSentences([(["w"] * len(tags.split()), tags.split())]).is_entities
-
-
-@pytest.mark.parametrize("tags", ["B-P I-P PERSON", "B-P O Q", "B-P M-P E-P O", "B-P L-P o", "B-P O I-", "I-P I-P O o"])
-def test_a_stray_tag_among_entities_is_named(written, tags):
-    tags = tags.split()
-    stray = next(tag for tag in tags if tag in ("PERSON", "Q", "M-P", "o", "I-"))
-    with pytest.raises(ValueError, match=rf"In .*file.conll there are others too: '{stray}' \(1 times\)"):
-        read_tagged(written("".join(f"w\t{tag}\n" for tag in tags)))
-
-
-def test_entities_and_parts_of_speech_do_not_go_together():
-    entities = TaggedSentences([(["a", "b"], ["B-P", "O"])], "valid.conll")
-    speech = TaggedSentences([(["a", "b"], ["NOUN", "O"])], "valid.conll")
-    with pytest.raises(ValueError, match=r"valid.conll, B-P, O, do mark entities; those of the model, NOUN, O, don't"):
-        check_tags(entities, speech.tags)
-    with pytest.raises(ValueError, match=r"valid.conll, NOUN, O, don't mark entities; those of the model, B-P, O, do"):
-        check_tags(speech, entities.tags)
-    check_tags(TaggedSentences([(["a"], ["O"])]), entities.tags)  # no entity in it, which is neither
-    check_tags(TaggedSentences([(["a"], ["O"])]), speech.tags)
-
-
-def test_a_sample_has_the_kind_of_the_whole():
-    speech = TaggedSentences([(["a"], ["I-X"]), (["b"], ["NOUN"])])
-    for seed in range(9):
-        sample = speech.sample(1, seed)
-        assert sample.tags in (("I-X",), ("NOUN",)) and not sample.is_entities
-    assert TaggedSentences([(["a"], ["B-P"]), (["b"], ["O"])]).sample(1, 0).is_entities
-    with pytest.raises(ValueError, match="others too: 'NOUN'"):
-        TaggedSentences([(["a"], ["NOUN"])], is_entities=True)
+def test_a_stray_tag_among_entities_is_named_with_its_line(written):
+    path = written("a\tB-P\nb\tO\n\nc\tQ\nd\tQ\n")
+    with pytest.raises(ValueError, match=r"file.conll mark them as B-P, O, but .* others too: 'Q' \(2 times, line 4\)"):
+        read_tagged(path)
+    scheme = read_tagged(written("a\tB-P\nb\tO\n")).scheme
+    with pytest.raises(ValueError, match=r"as those that go with it, but .* 'NOUN' \(1 time, line 1\)"):
+        read_tagged(written("a\tNOUN\n"), scheme=scheme)
 
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("a\tO\nb\tX\tO\n", {}, r"Line 2 of .*file.conll has 3 cells, but line 1 has 2: 'b\\tX\\tO'"),
-        ("a O\n\nb\n", {}, "Line 3 of .*has 1 cells, but line 1 has 2"),
-        ("a\tO\n\tO\n", {}, "Line 2 of .* has no word"),
-        ("a\tO\nb\t \n", {}, "Line 2 of .* has no tag"),
+        ("a\tO\nb\tX\tO\nc\tO\n", {}, r"line 2 of .*file.conll has 3 cells.*'b\\tX\\tO'.*have 2 cells"),
+        ("a O\n\nb\nc O\n", {}, "line 3 .*has 1 cell.*have 2 cells"),
+        ("a\tO\n\tO\n", {}, "line 2 .*has no word"),
+        ("a\tO\nb\t \n", {}, "line 2 .*has no tag"),
+        ("a x O\nb x B-Part Number\nc x O\n", {}, "line 2 .*has 4 cells.*spaces between them and none in them"),
+        ("a x B-Part Number\nb x O\n\nc x O\n", {}, "line 1 .*has 4 cells.*have 3 cells"),  # the odd one, if first
+        ("#fail\tO\n#win\nx\tO\n", {}, "line 2 .*has 1 cell"),  # a hashtag among hashtags
+        ("1\ta\tDET\n2\tb\tNOUN\nx\tc\tVERB\n" + "1\td\tDET\n2\te\tNOUN\n" * 9, {}, "line 3 .*has no number"),
         ("a\tO\n", {"tag_column": 2}, "`tag_column` must be .* from 0 to 1.*Received: tag_column=2"),
         ("a\tO\n", {"word_column": -3}, "`word_column` must be"),
-        ("a\n", {}, "different columns"),
+        ("a\tO\n", {"word_column": 1}, "different columns.*word_column=1 and tag_column=-1"),
+        ("a,O\nb,O\n", {}, r"line 1 of .*, 'a,O', has one cell"),
+        ("_\tNOUN\n_\tVERB\n", {}, "All words in .* are '_'"),
         ("# nothing\n\n", {}, "There is no sentence in .*file.conll"),
+        ("token\tlabel\n", {}, "There is no sentence in .*file.conll"),
         ("", {}, "There is no sentence"),
-        (b"a\tO\n\xff\tO\n", {}, "isn't UTF-8.*iconv"),
+        (b"a\tO\n\xff\tO\n", {}, "isn't UTF-8: line 2 .*iconv"),
     ],
 )
 def test_broken_files_are_refused(written, text, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"(?si){message}"):
         read_tagged(written(text), **options)
+
+
+def test_all_faults_are_told_at_once(written):
+    lines = [f"{i}\tO" for i in range(90)]
+    lines[10:33] = ["one"] * 23
+    lines[40], lines[50], lines[60] = "\tO", "x\tQ", "y\tB-P"
+    with pytest.raises(ValueError) as error:
+        read_tagged(written("\n".join(lines)))
+    message = str(error.value)
+    assert all(f"line {number} has 1 cell" in message for number in range(11, 31)) and "line 31 " not in message
+    assert "and 4 more" in message
+    assert "others too: 'Q' (1 time, line 51)" in message
+
+
+def test_what_goes_before_a_sentence_is_no_word(written):
+    for text in (
+        "#\thttp://example.org/a [2009]\n1\tIn\tO\tO\n2\tUlm\tB-L\tO\n\n#\tb\n1\tBonn\tB-L\tO\n",
+        "#\thttp://example.org/a [2009]\nIn\tO\nUlm\tB-L\n\n#\tb\nBonn\tB-L\n",
+        "# newpar\nIn O\nUlm B-L\n\n# newpar\nBonn B-L\n",
+        "#begin document (a); part 000\nIn O\nUlm B-L\n\n#\nBonn B-L\n#end document (a)\n",
+        "token\tner\nIn\tO\nUlm\tB-L\n\nBonn\tB-L\n",
+        "In O\nUlm B-L\n-DOCSTART- O\nBonn B-L\n",
+    ):
+        columns = {"word_column": 1, "tag_column": 2} if "1\tIn" in text else {}
+        sentences = read_tagged(written(text), **columns)
+        assert [(units(s), s.tags) for s in sentences] == [(["In", "Ulm"], ("O", "B-L")), (["Bonn"], ("B-L",))], text
+
+
+def test_only_spaces_and_tabs_part_cells(written):
+    (sentence,) = read_tagged(written("Mr.\u00a0X B-P\nleft  \t O \n"))
+    assert (units(sentence), sentence.tags) == (["Mr.\u00a0X", "left"], ("B-P", "O"))
+    (sentence,) = read_tagged(written("Mr. X\tB-P\t\nleft\tO\t\n"))  # a tab at the end of every line
+    assert (units(sentence), sentence.tags) == (["Mr. X", "left"], ("B-P", "O"))
+
+
+def test_lines_end_as_on_every_system(written):
+    for end in ("\n", "\r\n", "\r", "\r\r\n"):
+        sentences = read_tagged(written(end.join(["Ann\tB-P", "left\tO", "", "Bob\tB-P", ""])))
+        assert [units(s) for s in sentences] == [["Ann", "left"], ["Bob"]]
+
+
+def test_compressed_files_and_utf_16_are_read(written):
+    assert read_tagged(written("좋\tNOUN\n은\tADP\n".encode("utf-16"))).tags == ("ADP", "NOUN")
+    assert read_tagged(written(gzip.compress(b"a\tNOUN\nb\tVERB\n"), "file.conll.gz")).tags == ("NOUN", "VERB")
+
+
+@pytest.mark.parametrize("columns", [{}, {"word_column": 1, "tag_column": 3}])
+def test_conllu_is_recognised_under_any_name(written, columns):
+    rows = ["# text", "1-2\tdel", "1\tde\tde\tADP", "2\tel\tel\tDET", "2.1\tva\tir\tVERB", "", "1\tmar\tmar\tNOUN"]
+    text = "\n".join(row + "\t_" * (9 - row.count("\t")) if row[:1].isdigit() else row for row in rows)
+    sentences = read_tagged(written(text, "file.txt"), **columns)
+    assert [(units(s), s.tags) for s in sentences] == [(["de", "el"], ("ADP", "DET")), (["mar"], ("NOUN",))]
+
+
+def test_where_the_first_column_counts_words_are_in_the_second(written):
+    text = "1-2\tvon dem\t_\t_\n1\tvon\t_\tO\n2\tdem\t_\tO\n3\tUlm\t_\tB-L\n\n1\tBonn\t_\tB-L\n"
+    assert [units(s) for s in read_tagged(written(text))] == [["von", "dem", "Ulm"], ["Bonn"]]
+    assert [units(s) for s in read_tagged(written("1\tCD\n2\tCD\n"))] == [["1", "2"]]  # words
+    text = "1.1\tvon\tO\n1.2\tdem\tO\n2.1\tUlm\tB-L\n"  # of the sentence, and of the word
+    assert [units(s) for s in read_tagged(written(text), word_column=1)] == [["von", "dem", "Ulm"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\tNOUN\n\nb\tVERB\n\nc\tNOUN\n", "Each of the 3 sentences in .*file.conll has one word"),
+        ("a\tNOUN\nb\tVERB\n" * 501, "All 1002 words in .*file.conll are one sentence"),
+    ],
+)
+def test_sentences_that_can_be_none_are_warned_of(written, text, message):
+    with pytest.warns(UserWarning, match=message):
+        read_tagged(written(text))
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"There is no file .*no\.conll"):
         read_tagged(tmp_path / "no.conll")
-
-
-@pytest.mark.parametrize("row", [(["a"], ["O", "O"]), ([], []), (["a"],), "ab", (["a", ""], ["O", "O"]), ([1], ["O"])])
-def test_rows_that_are_no_sentence_are_refused(row):
-    with pytest.raises(ValueError, match="umber 2"):
-        TaggedSentences([(["a"], ["O"]), row])
-
-
-def test_half_a_surrogate_pair_is_refused():
-    with pytest.raises(ValueError, match="Number 1 of the sentences has half of a surrogate pair"):
-        TaggedSentences([(["a\ud83d"], ["O"])])
-
-
-def test_tags_unseen_in_training_are_named_and_counted():
-    valid = TaggedSentences([(["a", "b", "c"], ["B-P", "B-Q", "B-Q"])], "valid.conll")
-    with pytest.raises(ValueError, match=r"In valid.conll there are others: 'B-Q' \(2 times\)"):
-        check_tags(valid, ["B-P", "O"])
-    with pytest.raises(ValueError, match=r"at least 2 tags.*\['O'\]"):
-        check_tags(valid, ["O"])
 
 
 @pytest.mark.parametrize(
@@ -236,6 +237,7 @@ def test_tags_unseen_in_training_are_named_and_counted():
         ("klue_ner/dev.tsv", 1000, 55827, True),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_real_files_are_read_whole(file, sentences, units, by_character):
     if not (SHARED / file).exists():
         pytest.skip(f"needs {file} in a folder shared/data beside the repository")

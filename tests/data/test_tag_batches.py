@@ -54,6 +54,7 @@ def rows_of(batches):
     return rows
 
 
+@pytest.mark.filterwarnings("ignore:In the sentences, I- begins an entity 1 time")
 def test_by_hand(tokenizer):
     sentences = TaggedSentences([(["Goods", "\u200b", "unheard", "a.b"], ["B-P", "I-P", "O", "I-P"])])
     ((inputs, tags, weights),) = tagging_batches(sentences, tokenizer, TAGS, batch_size=3, max_length=16)
@@ -161,7 +162,7 @@ def test_the_seed_decides_the_order(tokenizer):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tags": ["O", "B-Q"]}, r"others: 'B-P' \(1 times\)"),
+        ({"tags": ["O", "B-Q"]}, r"others: 'B-P' \(1 time\)"),
         ({"stride": 6}, "less than the 6 tokens"),
         ({"max_length": 2}, "at least 3"),
         ({"batch_size": 0}, "batch_size"),

@@ -24,6 +24,51 @@ def test_an_entity_that_does_not_begin_with_b_is_none():
     assert entity_scores([["I-P", "O", "B-P"]], [["B-P", "O", "B-P"]])["precision"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("gold", "predicted", "f1"),
+    [
+        ("PER_B PER_I - LOC_B", "PER_B PER_I - -", 2 / 3),
+        ("PER-B PER-I O LOC-B", "PER-B O O LOC-B", 1 / 2),
+        ("b-per i-per o b-loc", "b-per i-per o b-loc", 1),
+        ("PER PER O LOC", "PER O O LOC", 1 / 2),
+        ("B I O B", "B I O O", 2 / 3),
+        ("B-P E-P O S-P", "B-P E-P O O", 2 / 3),
+        ("B-P L-P O U-L", "B-P L-P O U-P", 1 / 2),
+        ("B-P M-P E-P O", "B-P E-P O O", 0),
+        ("I-P I-P B-P O", "I-P I-P I-P O", 0),
+        ("I-P I-P B-P O", "B-P I-P B-P O", 1),  # from a model that learned from the same in BIO
+        ("I-P I-P O I-P", "I-P I-P O O", 2 / 3),
+        ("- -", "- -", 0),
+        ("o o", "o o", 0),
+    ],
+)
+def test_entities_of_every_scheme_are_scored(gold, predicted, f1):
+    assert entity_scores([gold.split()], [predicted.split()])["entity_f1"] == pytest.approx(f1)
+
+
+def test_the_right_tags_say_whether_an_entity_may_begin_with_i():
+    assert entity_scores([["B-P", "I-P", "O", "B-P"]], [["I-P", "I-P", "O", "B-P"]])["recall"] == 0.5
+    assert entity_scores([["B-P", "E-P", "O", "S-P"]], [["I-P", "E-P", "O", "S-P"]])["recall"] == 0.5
+    assert entity_scores([["B-P", "E-P", "O", "S-P"]], [["I-P", "I-P", "O", "O"]])["recall"] == 0.0
+
+
+@pytest.mark.parametrize("tags", ["NOUN VERB", "NOUN VERB O", "N O V", "NOUN"])
+def test_tags_of_words_have_no_entities_to_score(tags):
+    with pytest.raises(ValueError, match="which don't tell for sure that they mark any"):
+        entity_scores([tags.split()], [tags.split()])
+
+
+def test_tags_of_two_schemes_are_not_scored():
+    with pytest.raises(ValueError, match=r"`gold` and `predicted` mark them as .*others too: 'B_P'"):
+        entity_scores([["B-P", "I-P", "O"]], [["B_P", "O", "O"]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_character_f1_leaves_out_what_is_in_no_entity():
+    assert character_f1([["P_B", "P_I", "-"]], [["P_B", "-", "-"]]) == pytest.approx(1 / 2)
+    assert character_f1([["b-p", "i-p", "o"]], [["b-p", "o", "o"]]) == pytest.approx(1 / 2)
+
+
 @pytest.mark.filterwarnings("error")
 def test_character_f1_by_hand():
     gold = [["B-P", "I-P", "I-P", "O"], ["B-L", "O"]]

@@ -163,6 +163,43 @@ def test_parts_of_speech_have_no_entities(by_token):
     assert list(plain) == ["tags"] and [part["tag"] for part in plain["tags"]] == ["PROPN", "VERB"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "tags"),
+    [
+        ("- L_B L_I P_B P_I", "P_B P_I - L_B L_I"),
+        ("o b-l i-l b-p i-p", "b-p i-p o b-l i-l"),
+        ("L-B L-I O P-B P-I", "P-I P-I O L-I L-I"),
+        ("B-L B-P E-L E-P S-L S-P O", "B-P E-P O B-L E-L"),
+    ],
+)
+def test_labels_of_other_schemes_answer_in_bio(tagger, labels, tags, monkeypatch):
+    labels, tags = labels.split(), tags.split()
+    tokenizer = tokenizer_of("ann", "lee", "left", "new", "york")
+    model = model_for(tokenizer, labels)
+    numbers = tf.constant([0] * 5 + [labels.index(tag) for tag in tags])
+
+    def logits(inputs, training=False):
+        return tf.one_hot(tf.gather(numbers, inputs["token_ids"]), len(labels))
+
+    monkeypatch.setattr("keras_bert.prediction.tags.in_slices", lambda model, inputs: logits(inputs))
+    answer = keras_bert.predictor(model, tokenizer, max_length=16)("Ann Lee left New York")
+    assert [part["tag"] for part in answer["tags"]] == ["B-P", "I-P", "O", "B-L", "I-L"]
+    assert [(entity["text"], entity["type"]) for entity in answer["entities"]] == [("Ann Lee", "P"), ("New York", "L")]
+    sentences = TaggedSentences([(["Ann", "\u200b", "York"], ["O"] * 3)])
+    assert unit_tagger(model, tokenizer)(sentences)[0][:2] == ["B-P", "O"]
+    answer = keras_bert.predictor(model, tokenizer, max_length=16, is_entities=False)("Ann Lee left New York")
+    assert [part["tag"] for part in answer["tags"]] == tags and "entities" not in answer
+
+
+def test_labels_beside_those_of_entities_are_answered_as_outside(by_token):
+    tokenizer = tokenizer_of("ann", "left")
+    by_token(tokenizer, {"ann": "B-P"})
+    with pytest.warns(UserWarning, match=r"but for X, \[CLS\]: a word") as caught:
+        predict = keras_bert.predictor(model_for(tokenizer, ["O", "B-P", "I-P", "X", "[CLS]"]), tokenizer)
+    assert caught[0].filename == __file__
+    assert [entity["text"] for entity in predict("Ann left")["entities"]] == ["Ann"]
+
+
 @pytest.mark.parametrize("text", ["\ufffd ann", b"\xff ann", b"\xe2\x28 ann \x80", "e\u0301 😀 ann", "\x00ann"])
 def test_places_are_those_of_python(by_token, text):
     tokenizer = tokenizer_of("ann", "e\u0301")

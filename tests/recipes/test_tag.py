@@ -112,15 +112,52 @@ def test_tag_refuses_options(tag, people, options, message):
         tag.main(config(tag, people, **options))
 
 
-def test_tag_refuses_tags_that_training_does_not_have_and_broken_lines(tag, people):
-    (people / "valid.conll").write_text("ann\tB-PER\nrome\tB-LOC\n")
-    with pytest.raises(ValueError, match=r"valid.conll there are others: 'B-LOC' \(1 times\)"):
-        tag.main(config(tag, people))
+@pytest.mark.parametrize(
+    ("begins", "goes_on", "outside", "kind"), [("PER_B", "PER_I", "-", "PER"), ("B", "I", "O", "ENTITY")]
+)
+def test_entities_of_other_schemes_are_learned_scored_and_served(tag, tmp_path, begins, goes_on, outside, kind):
+    train = f"ann\t{begins}\nlee\t{goes_on}\nsaw\t{outside}\nthe\t{outside}\ncat\t{outside}\n\n"
+    (tmp_path / "train.conll").write_text(train * 4)
+    (tmp_path / "valid.conll").write_text(f"the\t{outside}\nann\t{begins}\n")  # nobody of two words
+    options = {"epochs": 15, "learning_rate": 2e-3, "output": tmp_path / "model", "export": tmp_path / "served"}
+    with pytest.warns(UserWarning, match=r"train.conll marks entities in (BIO|IO) as ") as caught:
+        metrics = tag.main(config(tag, tmp_path, **options))
+    assert sum("marks entities" in str(warning.message) for warning in caught) == 1
+    assert metrics["valid_entity_f1"] == 1.0
+    model, tokenizer = keras_bert.load_pretrained(tmp_path / "model", task="token_classifier")
+    assert model.labels == (f"B-{kind}", f"I-{kind}", "O")
+    [entity] = keras_bert.predictor(model, tokenizer)("Ann Lee saw the cat")["entities"]
+    assert (entity["text"], entity["type"]) == ("Ann Lee", kind)
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    assert serve(text=tf.constant(["Ann Lee saw the cat"]))["entity"].numpy().tolist() == [[b"Ann Lee"]]
+
+
+def test_types_that_are_none_are_words_if_told_so(tag, tmp_path):
+    lines = "ann\tPER\nlee\tPER\nsaw\tO\nthe\tO\ncat\tANIMAL\n"
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.conll").write_text(lines)
+    options = {"epochs": 15, "learning_rate": 2e-3, "export": tmp_path / "served", "is_entities": False}
+    metrics = tag.main(config(tag, tmp_path, **options))
+    assert set(metrics) == COSTS | {"valid_accuracy"} and metrics["valid_accuracy"] == 1.0
+    answer = tf.saved_model.load(tmp_path / "served").signatures["serving_default"](text=tf.constant(["Ann Lee saw"]))
+    assert answer["tag"].numpy().tolist() == [[b"PER", b"PER", b"O"]] and "entity" not in answer
+
+
+def test_tags_that_training_does_not_have_count_as_errors(tag, people):
+    (people / "valid.conll").write_text("ann\tB-PER\nrome\tB-LOC\nsaw\tO\nrome\tB-LOC\n")
+    with pytest.warns(
+        UserWarning, match=r"valid.conll there are tags .*: 'B-LOC' \(2 times\). Each counts as an error"
+    ):
+        metrics = tag.main(config(tag, people, epochs=8, batch_size=8, learning_rate=2e-3))
+    assert metrics["valid_accuracy"] <= 0.5 and metrics["valid_recall"] <= 1 / 3
+
+
+def test_tag_refuses_broken_lines_and_tags_of_another_kind(tag, people):
     (people / "valid.conll").write_text("ann\tB-PER\nrome\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .*valid.conll has 1 cells"):
+    with pytest.raises(ValueError, match=r"Line 2 of .*valid.conll has 1 cell"):
         tag.main(config(tag, people))
     (people / "valid.conll").write_text("ann\tNOUN\n")
-    with pytest.raises(ValueError, match=r"valid.conll, NOUN, don't mark entities"):
+    with pytest.raises(ValueError, match=r"valid.conll mark them as .*there are others too: 'NOUN' \(1 time, line 1\)"):
         tag.main(config(tag, people))
 
 

@@ -1,7 +1,7 @@
 """Logits -> answers, in the TensorFlow graph: one copy for evaluation, prediction and the exported model."""
 
 from keras_bert.prediction.decoding.classes import decode_classes, decode_scores
-from keras_bert.prediction.decoding.entities import fill_tags, is_bio, join_entities, repair_tags
+from keras_bert.prediction.decoding.entities import fill_tags, join_entities, repair_tags
 from keras_bert.prediction.decoding.plain import plain_parts, plain_rows
 from keras_bert.prediction.decoding.spans import decode_spans
 from keras_bert.prediction.decoding.units import substrings, units_of_tokens, units_parted_by_space
@@ -11,7 +11,6 @@ __all__ = [
     "decode_scores",
     "decode_spans",
     "fill_tags",
-    "is_bio",
     "join_entities",
     "plain_parts",
     "plain_rows",

@@ -8,22 +8,6 @@ import tensorflow as tf
 from keras_bert.utils.ragged import row_begins
 
 
-def is_bio(labels):
-    """Tells whether tags mark entities in BIO: O, B-PERSON, I-PERSON ...
-
-    Args:
-        labels: Strings.
-
-    Returns:
-        A bool.
-
-    Example:
-    >>> is_bio(["O", "B-PER", "I-PER"]), is_bio(["NOUN", "VERB", "O"])
-    (True, False)
-    """
-    return any(label != "O" for label in labels) and all(label == "O" or label[:2] in ("B-", "I-") for label in labels)
-
-
 def repair_tags(tags, rows):
     """Makes an entity tag that continues nothing of its type begin an entity: B- instead of I-.
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bert.prediction.decoding import fill_tags, is_bio, join_entities, repair_tags
-
-
-def test_tags_of_entities_are_told_from_others():
-    assert is_bio(["O", "B-P", "I-P"]) and is_bio(["B-P"])
-    assert not is_bio(["O"]) and not is_bio(["O", "B-P", "NOUN"]) and not is_bio(["O", "S-P"])
+from keras_bert.prediction.decoding import fill_tags, join_entities, repair_tags
 
 
 def test_repaired_tags_are_read_alike_by_strict_and_by_lenient_readers():
