@@ -78,7 +78,7 @@ class Normalization:
     """
 
     def __init__(self, lowercase, strip_accents):
-        table = _table(lowercase, strip_accents)
+        table = self._table = _table(lowercase, strip_accents)
         self.lowercase = lowercase
         self.strip_accents = strip_accents
         self._passes = _pass_through(table, lowercase)
@@ -102,9 +102,9 @@ class Normalization:
             these, [B], or -1 if the row was passed through, codepoint for codepoint.
         """
         passed = tf.strings.regex_full_match(texts, self._passes) & ~tf.strings.regex_full_match(texts, _LONG_RUN)
-        if keep_special_tokens:
-            passed &= ~tf.strings.regex_full_match(texts, _HAS_SPECIAL_TOKEN)
         lowered = tf.strings.lower(texts) if self.lowercase else texts
+        for strings, expression in self._in_the_way(texts, lowered, keep_special_tokens):
+            passed &= ~tf.strings.regex_full_match(strings, expression)
         rows = tf.cast(tf.where(~passed), tf.int32)  # [R, 1]
         row_begins = tf.fill(tf.shape(texts), -1)  # [B]
 
@@ -120,31 +120,42 @@ class Normalization:
         normalized, *origins = tf.cond(tf.shape(rows)[0] > 0, rewrite, leave)
         return normalized, origins
 
+    def spaces(self):
+        """The characters that become a space: string."""
+        entries, output = _single_outputs(self._table)
+        return "".join(map(chr, np.flatnonzero((entries & _LENGTH == 1) & (output == ord(" ")))))
+
+    def _in_the_way(self, texts, lowered, keep_special_tokens):
+        """texts, the same in lower case -> pairs of one of them, and what its rows must not match to be passed."""
+        return [(texts, _HAS_SPECIAL_TOKEN)] if keep_special_tokens else []
+
     def _rewrite(self, texts, keep_special_tokens):
         """The whole way: string [R] -> string [R], begins [M] and ends [M] in the raw rows, splits [R + 1]."""
-        splits, codepoints = tf.raw_ops.UnicodeDecode(
-            input=texts, input_encoding="UTF-8", errors="replace", replacement_char=0xFFFD, Tsplits=tf.int32
-        )
-        position = tf.range(tf.size(codepoints)) - tf.gather(splits, row_of_each(splits))  # [N], in the raw row
+        splits, codepoints = decode(texts)
+        position = positions_in_rows(codepoints, splits)
         end = position + 1
         if keep_special_tokens:
             codepoints, width = _join_special_tokens(codepoints, splits)
             end = position + width
-        entries = self._entries(codepoints)  # [N]
-        if self.strip_accents:
-            expand = functools.partial(self._expand, codepoints, entries, splits)
-            reorder = functools.partial(self._reorder, codepoints, entries, splits)
-            moving = tf.reduce_any(entries & _MOVES != 0)
-            codepoints, origin, splits = tf.cond(moving, reorder, expand)
-        else:
-            codepoints, origin, splits = self._expand(codepoints, entries, splits)
+        codepoints, origin, splits = self._normalized(codepoints, self._entries(codepoints), splits)
+        return self._encoded(codepoints, splits), tf.gather(position, origin), tf.gather(end, origin), splits
+
+    def _normalized(self, codepoints, entries, splits):
+        """[N], [N], [R + 1] -> codepoints [M], their origins among the N [M], splits [R + 1]."""
+        expand = functools.partial(self._expand, codepoints, entries, splits)
+        if not self.strip_accents:
+            return expand()
+        reorder = functools.partial(self._reorder, codepoints, entries, splits)
+        return tf.cond(tf.reduce_any(entries & _MOVES != 0), reorder, expand)
+
+    def _encoded(self, codepoints, splits):
+        """Normalized codepoints [M], splits [R + 1] -> string [R], in which words over the limit are unknown."""
         normalized = _encode(codepoints, splits)
-        normalized = tf.cond(
+        return tf.cond(
             tf.reduce_any(tf.strings.regex_full_match(normalized, _LONG_RUN)),
             lambda: _encode(self._blank_long_words(codepoints, splits), splits),
             lambda: normalized,
         )
-        return normalized, tf.gather(position, origin), tf.gather(end, origin), splits
 
     def _entries(self, codepoints):
         """Looks codepoints up in the table: int32 [N] -> int32 [N]."""
@@ -199,10 +210,15 @@ class Normalization:
         return tf.where(length > MAX_WORD_LENGTH, _UNKNOWN_LETTER, codepoints)
 
 
+def _single_outputs(table):
+    """table -> entries of all codepoints, and what comes out of each of which one comes out."""
+    entries = table["blocks"][table["index"]].reshape(-1)[:_FIRST_SPECIAL_INPUT]
+    return entries, np.arange(_FIRST_SPECIAL_INPUT) + (entries >> _VALUE_SHIFT)
+
+
 def _pass_through(table, lowercase):
     """The expression that matches rows which need no rewriting: table -> regular expression."""
-    entries = table["blocks"][table["index"]].reshape(-1)[:_FIRST_SPECIAL_INPUT]
-    output = np.arange(_FIRST_SPECIAL_INPUT) + (entries >> _VALUE_SHIFT)
+    entries, output = _single_outputs(table)
     passes = (entries & (_LENGTH | _MOVES) == 1) & ((entries >> _VALUE_SHIFT == 0) | (output == ord(" ")))
     if lowercase:
         passes[ord("A") : ord("Z") + 1] = True
@@ -227,6 +243,19 @@ def _join_special_tokens(codepoints, splits):
             behind = tf.concat([tf.zeros([j], tf.bool), found], 0)[:size]
             joined = tf.where(behind, 0, joined)  # NUL: cleaned away
     return joined, width
+
+
+def decode(texts):
+    """UTF-8 string [R] -> int32 [R + 1], int32 [N]."""
+    splits, codepoints = tf.raw_ops.UnicodeDecode(
+        input=texts, input_encoding="UTF-8", errors="replace", replacement_char=0xFFFD, Tsplits=tf.int32
+    )
+    return splits, codepoints
+
+
+def positions_in_rows(codepoints, splits):
+    """int32 [N], int32 [R + 1] -> each codepoint's number in its row, int32 [N]."""
+    return tf.range(tf.size(codepoints)) - tf.gather(splits, row_of_each(splits))
 
 
 def _encode(codepoints, splits):

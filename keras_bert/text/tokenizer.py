@@ -1,16 +1,13 @@
 """WordPiece tokenization in the TensorFlow graph, with the ids and offsets of BERT's reference tokenizers."""
 
-import json
 import operator
-import pathlib
 import re
 import types
-import unicodedata
 
 import tensorflow as tf
 import tensorflow_text
-import tokenizers
 
+from keras_bert.text.added_tokens import NormalizationWithAddedTokens, as_added_tokens, codepoints_of_added
 from keras_bert.text.normalization import (
     FIRST_SPECIAL,
     MAX_WORD_LENGTH,
@@ -20,15 +17,8 @@ from keras_bert.text.normalization import (
     row_of_each,
     token_aliases,
 )
-from keras_bert.text.vocabulary import (
-    check_vocabulary,
-    in_order,
-    read_json,
-    read_settings,
-    read_vocabulary,
-    write_vocabulary,
-)
-from keras_bert.utils.files import write_text
+from keras_bert.text.tokenizer_files import read_tokenizer, write_tokenizer
+from keras_bert.text.vocabulary import check_vocabulary, in_order
 
 # Tokens with one of these are never found: white space, control characters and plane 16 are in no word of a
 # normalized text. Some mean something to FastWordpieceTokenizer or to the normalization, so they are kept from it.
@@ -50,6 +40,7 @@ class WordPieceTokenizer:
         lowercase: Whether to lower-case.
         strip_accents: Whether to decompose characters and drop accents; None: as `lowercase`. Decomposing takes
             Hangul syllables apart: give False for Korean.
+        added_tokens: As in `add_tokens`.
 
     Raises:
         ValueError: If special tokens are missing, tokens are empty, there twice or no strings, ids have gaps, or a
@@ -66,7 +57,7 @@ class WordPieceTokenizer:
     [[5, 6, 7, 8, 9], [], [1]]
     """
 
-    def __init__(self, vocabulary, lowercase=True, strip_accents=None):
+    def __init__(self, vocabulary, lowercase=True, strip_accents=None, added_tokens=()):
         if not isinstance(lowercase, bool):
             raise ValueError(
                 f"`lowercase` must be True or False. Received: lowercase={lowercase!r}. For what a checkpoint's files "
@@ -81,10 +72,21 @@ class WordPieceTokenizer:
         check_vocabulary(tokens)
         self.lowercase = lowercase
         self.strip_accents = strip_accents
-        self._tokens = tuple(tokens)
-        self._ids = types.MappingProxyType({token: i for i, token in enumerate(tokens)})
-        self._normalize = Normalization(lowercase, lowercase if strip_accents is None else strip_accents)
-        spelled = _spelled(tokens)
+        self._set_tokens(tokens, as_added_tokens(added_tokens))
+
+    def _set_tokens(self, tokens, added_tokens):
+        """tokens of the vocabulary, `AddedToken`s -> None; all that depends on them is made."""
+        strip_accents = self.lowercase if self.strip_accents is None else self.strip_accents
+        if added_tokens:
+            self._normalize = NormalizationWithAddedTokens(self.lowercase, strip_accents, added_tokens)
+        else:
+            self._normalize = Normalization(self.lowercase, strip_accents)
+        self._model_tokens, self._added_tokens = tuple(tokens), tuple(added_tokens)
+        contents = [token.content for token in added_tokens]
+        self._tokens = tuple(dict.fromkeys([*tokens, *contents]))
+        self._ids = types.MappingProxyType({token: i for i, token in enumerate(self._tokens)})
+        # Added tokens have a spelling of their own, beside the one that those of the vocabulary have as well.
+        spelled = _spelled(tokens) + [chr(codepoint) for codepoint in codepoints_of_added(len(contents))]
         with tf.init_scope(), tf.device("CPU:0"):
             self._wordpiece = tensorflow_text.FastWordpieceTokenizer(
                 spelled,
@@ -92,6 +94,9 @@ class WordPieceTokenizer:
                 token_out_type=tf.int32,
                 unknown_token=spelled[self.unknown_id],
             )
+            self._ids_of_spelled = None
+            if contents:
+                self._ids_of_spelled = tf.constant([*range(len(tokens)), *map(self._ids.get, contents)], tf.int32)
         self._functions = {
             (method, keep): _traced(method, keep)
             for method in (self._tokenize, self._tokenize_with_offsets)
@@ -104,16 +109,19 @@ class WordPieceTokenizer:
 
         Args:
             path: A directory with vocab.txt or tokenizer.json, or such a file itself; ~ is the home directory.
-            lowercase: Whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says; if
-                neither is there, True unless a token (special ones aside) has a capital letter.
-            strip_accents: Whether to drop accents; None: as these files say; if neither is there, as `lowercase`, but
-                False if tokens have accents or are Korean syllables, which would fall into letters.
+            lowercase: Whether to lower-case; None: as tokenizer_config.json or tokenizer.json beside it says, unless
+                the vocabulary can't be of such text, which a warning says; if neither is there, True unless tokens
+                ([unused1], <S> and the like aside) have capital letters.
+            strip_accents: Whether to drop accents; None: as these files say, unless the vocabulary can't be of such
+                text; if neither is there, as `lowercase`, but False if tokens have accents or are Korean syllables,
+                which would fall into letters.
 
         Returns:
-            A `WordPieceTokenizer`.
+            A `WordPieceTokenizer`, with the tokens that were added to the vocabulary.
 
         Raises:
-            ValueError: If there is no vocabulary, it is broken, or its settings are not BERT's.
+            ValueError: If there is no vocabulary, it is broken, the files contradict each other, or they say that text
+                is tokenized in another way than BERT's, whose ids would be others.
 
         Example:
         >>> import tempfile
@@ -123,65 +131,22 @@ class WordPieceTokenizer:
         ...     WordPieceTokenizer.load(directory)
         WordPieceTokenizer(6 tokens, lowercase=True, strip_accents=False)
         """
-        path = pathlib.Path(path).expanduser()
-        if path.is_dir():
-            directory, file = path, path / "vocab.txt"
-            if not file.exists():
-                file = path / "tokenizer.json"
-            if not file.exists():
-                raise ValueError(
-                    f"'{path}' holds neither vocab.txt nor tokenizer.json. Give the directory of a BERT checkpoint."
-                )
-        else:
-            directory, file = path.parent, path
-            if not file.exists():
-                raise ValueError(f"'{path}' doesn't exist. Give a directory with vocab.txt, or the file itself.")
-        settings = read_settings(directory)
-        if file.suffix == ".json":
-            tokens = in_order(read_json(file).get("model", {}).get("vocab") or {})
-            check_vocabulary(tokens, f"The vocabulary in '{file}'")
-        else:
-            tokens = read_vocabulary(file)
-        if lowercase is None:
-            lowercase = settings.get("lowercase")
-        if lowercase is None:
-            lowercase = all(t.lower() == t for t in tokens if not (t.startswith("[") and t.endswith("]")))
-        if strip_accents is None:
-            strip_accents = settings.get("strip_accents")
-            if not settings and any(map(_has_accents, tokens)):
-                strip_accents = False
-        return cls(tokens, lowercase, strip_accents)
+        return cls(*read_tokenizer(path, lowercase, strip_accents))
 
     def save(self, directory):
         """Saves in Hugging Face's layout: vocab.txt and tokenizer_config.json, which transformers' AutoTokenizer loads.
 
+        With tokens that were added, there is a tokenizer.json too.
+
         Args:
-            directory: Where to save, made if it is missing; ~ is the home directory. A tokenizer.json in it is replaced
-                too, because transformers would go by it.
+            directory: Where to save, made if it is missing; ~ is the home directory. A tokenizer.json in it is
+                replaced, because transformers would go by it; added_tokens.json and special_tokens_map.json are
+                removed.
 
         Raises:
             ValueError: If `directory` can't be one.
         """
-        directory = pathlib.Path(directory).expanduser()
-        if directory.exists() and not directory.is_dir():
-            raise ValueError(
-                f"`directory` must be a directory, or not exist yet. Received: '{directory}', which is a file. "
-                "Give another name."
-            )
-        directory.mkdir(parents=True, exist_ok=True)
-        write_vocabulary(self._tokens, directory / "vocab.txt")
-        config = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": self.lowercase,
-            "strip_accents": self.strip_accents,
-            "tokenize_chinese_chars": True,
-        } | {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
-        write_text(json.dumps(config, indent=2) + "\n", directory / "tokenizer_config.json")
-        if (directory / "tokenizer.json").exists():
-            same = tokenizers.BertWordPieceTokenizer(
-                dict(self._ids), lowercase=self.lowercase, strip_accents=self.strip_accents
-            )
-            write_text(same.to_str(pretty=True) + "\n", directory / "tokenizer.json")
+        write_tokenizer(self, self._model_tokens, directory)
 
     def __call__(self, texts, keep_special_tokens=False):
         """Gives the ids of texts.
@@ -230,7 +195,7 @@ class WordPieceTokenizer:
         """string [B] -> ids [sum of T], splits [B + 1]."""
         normalized, _ = self._normalize(texts, keep_special_tokens)
         ids = self._wordpiece.tokenize(normalized)
-        return ids.values, ids.row_splits
+        return self._of_spelled(ids.values), ids.row_splits
 
     def _tokenize_with_offsets(self, texts, keep_special_tokens):
         """string [B] -> ids, starts, ends [sum of T], splits [B + 1]."""
@@ -250,7 +215,42 @@ class WordPieceTokenizer:
         begins, ends = tf.concat([begins, [0]], 0), tf.concat([ends, [0]], 0)
         starts = tf.where(rewritten, tf.gather(begins, tf.where(rewritten, row_begins + first, 0)), first)
         ends = tf.where(rewritten, tf.gather(ends, tf.where(rewritten, row_begins + last, 0)), last + 1)
-        return ids.values, starts, ends, ids.row_splits
+        return self._of_spelled(ids.values), starts, ends, ids.row_splits
+
+    def _of_spelled(self, numbers):
+        """numbers of spelled tokens [sum of T] -> ids [sum of T]."""
+        return numbers if self._ids_of_spelled is None else tf.gather(self._ids_of_spelled, numbers)
+
+    def add_tokens(self, tokens, special_tokens=False):
+        """Adds tokens that stay whole, such as marks around entities, wherever they stand in a text.
+
+        They are found from the left, the longest first, within words too, as `tokenizers` finds them; those that the
+        vocabulary lacks get the next ids. A model needs a row for each: see `keras_bert.resize_embeddings`. What was
+        made of the tokenizer before (a predictor, a dataset) goes on without them.
+
+        Args:
+            tokens: List of str; or of `tokenizers.AddedToken`, which says more: `single_word` and `normalized`. Its
+                `lstrip` and `rstrip` are kept for others, but change nothing here: offsets leave white space out.
+            special_tokens: If True, strings are found as they are written. If False, they are normalized as the text
+                is: with `lowercase`, [E1] is found in [e1] too.
+
+        Returns:
+            The tokenizer itself.
+
+        Raises:
+            ValueError: If a token is empty, has white space around it, or is [PAD], [UNK], [CLS], [SEP] or [MASK].
+
+        Example:
+        >>> tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ann", "lee", "sang"])
+        >>> tokenizer.add_tokens(["[E1]", "[/E1]"]).tokens("[E1]Ann Lee[/E1] sang")
+        ['[E1]', 'ann', 'lee', '[/E1]', 'sang']
+        >>> tokenizer.vocabulary_size, tokenizer.token_to_id("[E1]")
+        (10, 8)
+        """
+        tokens = as_added_tokens(tokens, special_tokens)
+        added = {token.content: token for token in (*self._added_tokens, *tokens)}
+        self._set_tokens(self._model_tokens, list(added.values()))
+        return self
 
     def tokens(self, text, keep_special_tokens=False):
         """Gives the tokens of one text: str -> list of str.
@@ -306,8 +306,13 @@ class WordPieceTokenizer:
         return self._ids
 
     @property
+    def added_tokens(self):
+        """The tokens that were added to the vocabulary, or marked in it: tuple of `tokenizers.AddedToken`."""
+        return self._added_tokens
+
+    @property
     def vocabulary_size(self):
-        """The number of tokens: int."""
+        """The number of tokens, those that were added included: int."""
         return len(self._tokens)
 
     padding_id = property(lambda self: self._ids["[PAD]"], doc="The id of [PAD]: int.")
@@ -334,17 +339,11 @@ class WordPieceTokenizer:
         return self._tokens[number]
 
     def __reduce__(self):
-        return type(self), (self._tokens, self.lowercase, self.strip_accents)
+        return type(self), (self._model_tokens, self.lowercase, self.strip_accents, self._added_tokens)
 
     def __repr__(self):
         settings = f"lowercase={self.lowercase}, strip_accents={self.strip_accents}"
         return f"WordPieceTokenizer({len(self._tokens)} tokens, {settings})"
-
-
-def _has_accents(token):
-    """string -> whether dropping accents would change it: from text without accents, no such token is learned."""
-    decomposed = unicodedata.normalize("NFD", token)
-    return token != "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 
 
 def _spelled(tokens):

@@ -1,7 +1,6 @@
 """Vocabularies: checking, reading, writing and training the list of tokens in vocab.txt."""
 
 import collections
-import json
 import os
 import pathlib
 import zlib
@@ -30,6 +29,7 @@ def check_vocabulary(tokens, source="`vocabulary`"):
             f"{source} has no token on line {some_of(empty)}; ids are line numbers, so an empty line would take one. "
             "Remove empty lines at the end; put a token such as [unused1] on others."
         )
+    _check_pieces(tokens, source)
     missing = [token for token in SPECIAL_TOKENS if token not in set(tokens)]
     if missing:
         raise ValueError(
@@ -44,6 +44,19 @@ def check_vocabulary(tokens, source="`vocabulary`"):
         raise ValueError(
             f"{source} has tokens more than once: {some_of(twice)}; each needs one id. Rename all but one."
         )
+
+
+def _check_pieces(tokens, source):
+    """Raises a `ValueError` if tokens are marked as those of other ways to take words apart: (list of str, str)."""
+    continuing = sum(token.startswith("##") for token in tokens)
+    for mark, kind in (("▁", "SentencePiece"), ("Ġ", "byte-level BPE")):
+        marked = [token for token in tokens if token.startswith(mark) and len(token) > 1]
+        if len(marked) > continuing:
+            raise ValueError(
+                f"{source} has {len(marked)} tokens that begin with {mark!r}, such as {marked[0]!r}, and {continuing} "
+                f"that begin with '##': it is of {kind}, not of WordPiece. Use the checkpoint's own tokenizer, such as "
+                "transformers' AutoTokenizer, and give its ids to the model."
+            )
 
 
 def read_vocabulary(path):
@@ -99,49 +112,6 @@ def in_order(vocabulary):
             f"where {expected} was expected. Give each token one id, without gaps."
         )
     return tokens
-
-
-def read_settings(directory):
-    """What the files beside a vocabulary say: directory -> {"lowercase": bool or None, "strip_accents": bool or None}
-    or {}."""
-    config, whole = directory / "tokenizer_config.json", directory / "tokenizer.json"
-    settings = {}
-    if whole.exists():
-        content = read_json(whole)
-        model, normalizer = content.get("model") or {}, content.get("normalizer") or {}
-        if model.get("type") not in (None, "WordPiece") or normalizer.get("type") not in (None, "BertNormalizer"):
-            raise ValueError(
-                f"'{whole}' is a {model.get('type')} tokenizer with {normalizer.get('type')}; BERT's is WordPiece with "
-                "BertNormalizer. This checkpoint needs its own tokenizer."
-            )
-        settings = {"lowercase": normalizer.get("lowercase"), "strip_accents": normalizer.get("strip_accents")}
-        _expect(whole, normalizer, "handle_chinese_chars")
-    if config.exists():
-        content = read_json(config)
-        _expect(config, content, "tokenize_chinese_chars")
-        names = {"lowercase": "do_lower_case", "strip_accents": "strip_accents"}
-        settings |= {name: content[key] for name, key in names.items() if key in content}
-        for name, key in names.items():
-            if settings.get(name) not in (None, True, False):
-                raise ValueError(f"'{config}' has {key}={settings[name]!r}; true, false or null was expected.")
-    return settings
-
-
-def _expect(file, content, key):
-    """file, its object, key -> None; a `ValueError` if Chinese characters aren't to be isolated: BERT always does."""
-    if content.get(key, True) is False:
-        raise ValueError(f"'{file}' has {key}=false; BERT isolates Chinese characters, and this tokenizer always does.")
-
-
-def read_json(file):
-    """Reads a JSON object: path -> dict."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"'{file}' isn't JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"'{file}' holds a {type(content).__name__}; a JSON object was expected.")
-    return content
 
 
 def write_vocabulary(tokens, path):
