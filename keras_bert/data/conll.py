@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from keras_bert.data.source_files import Faults, opened, suffix_of
 from keras_bert.data.tagged_sentences import TaggedSentences, scheme_of
+from keras_bert.utils.checks import some_of
+from keras_bert.utils.tag_recognition import look_like_tags
 from keras_bert.utils.tag_schemes import check_fits
 
 _LINE_END = re.compile(r"\r*\n|\r")  # \r\r\n: written as text twice on Windows
@@ -27,7 +29,7 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None, is_e
     """Reads a CoNLL or CoNLL-U file.
 
     Lines have cells between tabs, if most lines have one, or else between spaces. Sentences end at lines with nothing
-    but white space. Left out are `-DOCSTART-` lines, a first line of column names, such as "token" and "ner", and
+    but white space. Left out are `-DOCSTART-` lines, a first line of column names ("token" and "ner", or the like), and
     comments: lines that begin with "#" and
 
     - have no tab, nor as many cells as most lines, unless they are a hashtag in a file that has others;
@@ -40,10 +42,11 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None, is_e
 
     Args:
         path: A file in UTF-8, or in UTF-16 with its byte order mark; compressed by gzip if its name ends in .gz.
-        word_column: The column of the words, counted from 0, or from the end if negative. None: 0; where the first
-            column numbers the words, 1.
-        tag_column: The column of the tags. None: the last; of CoNLL-U, 3, the universal part of speech. A file is
-            CoNLL-U if its name ends in .conllu, or it has ten columns of which the first numbers the words.
+        word_column: The column of the words, counted from 0, or from the end if negative. None: the one that is named
+            so; or else 0; where the first column numbers the words, 1.
+        tag_column: The column of the tags. None: the last that is named so; or else the last; of CoNLL-U, 3, the
+            universal part of speech. A file is CoNLL-U if its name ends in .conllu, or it has ten columns of which the
+            first numbers the words.
         by_character: As in `TaggedSentences`. Of files that go together give all the same: that of the first.
         is_entities: As in `TaggedSentences`.
         scheme: The same. Of files that go together give all the same: that of the first.
@@ -67,6 +70,8 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None, is_e
     if not path.is_file():
         raise ValueError(f"There is no file {path}. Check the name.")
     lines = _lines(path)
+    if lines[0].lstrip().startswith(("{", "[{")):
+        raise ValueError(f"{path} is JSON: {lines[0].strip()[:80]!r}. Write it as lines with a word and its tag each.")
     layout = _layout(lines, path, word_column, tag_column)
     if layout is None:
         raise ValueError(f"There is no sentence in {path}. At least one line with a word and a tag is expected.")
@@ -83,7 +88,8 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None, is_e
     with Faults(path, mend) as faults:
         for number, fault in broken:
             faults.add(f"line {number}", fault)
-    _check_words([words for words, _ in sentences], path)
+    _check_words([words for words, _ in sentences], layout, path)
+    _check_variety(sequences, scheme, path)
     return TaggedSentences(sentences, str(path), by_character, scheme=scheme)
 
 
@@ -136,9 +142,14 @@ def _layout(lines, path, word_column, tag_column):
     has_tabs = 2 * sum("\t" in line for _, line in numbered) > len(numbered)
     layout = _Layout("\t" if has_tabs else None, 0, 0, 0, False, None, False, frozenset())
     rows = [layout.cells(line) for _, line in numbered]
-    names = {cell.strip().casefold() for cell in rows[0]}
-    header = numbered.pop(0)[0] if names & _WORD_HEADERS and names & _TAG_HEADERS else None
-    rows = rows[header is not None :]
+    names = [cell.strip().casefold() for cell in rows[0]]
+    words, tags = ([i for i, name in enumerate(names) if name in known] for known in (_WORD_HEADERS, _TAG_HEADERS))
+    header = None
+    if words and tags:
+        header, _ = numbered.pop(0)
+        rows.pop(0)
+        word_column = words[0] if word_column is None else word_column
+        tag_column = tags[-1] if tag_column is None else tag_column
     if not rows:
         return None
     (num_cells, _), *_ = collections.Counter(map(len, rows)).most_common(1)
@@ -246,12 +257,18 @@ def _check_columns(num_cells, where, word_column, tag_column):
         )
 
 
-def _check_words(sentences, path):
-    """the words of each sentence, their file -> None; a `ValueError` or a warning if they can't be sentences."""
-    if all(word == "_" for words in sentences for word in words):
+def _check_words(sentences, layout, path):
+    """the words of each sentence, `_Layout`, their file -> None; a `ValueError` or a warning if they can't be such."""
+    different = {word for words in sentences for word in words}
+    if different == {"_"}:
         raise ValueError(
             f"All words in {path} are '_': it is one of the corpora that come without their text. Put the words in "
             "first, as its README says, or choose another word column."
+        )
+    if look_like_tags(different):
+        raise ValueError(
+            f"All words in {path} are tags: {some_of(sorted(different))}. Choose another word column. Received: "
+            f"word_column={layout.word_column}, tag_column={layout.tag_column}."
         )
     if len(sentences) > 2 and all(len(words) == 1 for words in sentences):
         warnings.warn(
@@ -262,5 +279,16 @@ def _check_words(sentences, path):
     if len(sentences) == 1 and len(sentences[0]) > _LONG:
         warnings.warn(
             f"All {len(sentences[0])} words in {path} are one sentence. Put an empty line between sentences.",
+            stacklevel=3,
+        )
+
+
+def _check_variety(sequences, scheme, path):
+    """the tags of each sentence, their scheme, their file -> None; a warning if they look like words."""
+    counts = collections.Counter(tag for tags in sequences for tag in tags)
+    if not scheme.marks_entities and (len(counts) > 500 or 20 < len(counts) > counts.total() / 2):
+        warnings.warn(
+            f"{path} has {len(counts)} different tags, {some_of(sorted(counts))}, for {counts.total()} words. Check "
+            "that the tag column is the right one.",
             stacklevel=3,
         )

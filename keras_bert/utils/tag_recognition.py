@@ -21,6 +21,8 @@ _SEPARATORS = "-_:./|"
 OUTSIDES = ("O", "o", "0", "-", "_")
 # Names that some data sets have for it too: they raise a doubt.
 _OTHERS = {*OUTSIDES, "other", "none", "null", "out", "outside", "na"}
+# What raises one too: a position within a tag, as in NER=B-PER, and brackets as in (PER* and *).
+_MARK = re.compile(r".*\b[BI][-_]\w|\(\w+\*?\)?|\*\)", re.DOTALL)
 
 # What O may come with and what is no type of entities: parts of speech (Universal, Penn Treebank) and punctuation.
 _NO_TYPE = re.compile(
@@ -139,6 +141,22 @@ def remark(sequences, scheme, name):
     return " ".join(remarks) or None
 
 
+def look_like_tags(words):
+    """Tells whether words are tags of entities, each with a position, as where columns are mistaken for each other.
+
+    Args:
+        words: Strings.
+
+    Returns:
+        A bool.
+
+    Example:
+    >>> look_like_tags(["B-PER", "O", "O"]), look_like_tags(["O", "sole", "mio"])
+    (True, False)
+    """
+    return len({*words}) > 1 and _judged(collections.Counter(words))[1] == "entities"
+
+
 def bio_labels(labels, is_entities=None):
     """Puts the labels of a model into BIO, one by one.
 
@@ -239,7 +257,7 @@ def _is_doubtful(counts):
     if len(counts) < 2:
         return False
     most = max(counts, key=counts.get)
-    return "O" in counts or most.casefold() in _OTHERS or _judged(counts)[1] == "doubt"
+    return "O" in counts or most.casefold() in _OTHERS or any(map(_MARK.match, counts)) or _judged(counts)[1] == "doubt"
 
 
 def _last(separator, letters=LETTERS):

@@ -141,6 +141,8 @@ def test_a_stray_tag_among_entities_is_named_with_its_line(written):
         ("a\tO\n", {"word_column": 1}, "different columns.*word_column=1 and tag_column=-1"),
         ("a,O\nb,O\n", {}, r"line 1 of .*, 'a,O', has one cell"),
         ("_\tNOUN\n_\tVERB\n", {}, "All words in .* are '_'"),
+        ("B-P Ann\nO left\n", {}, "All words in .* are tags: B-P, O.*word_column=0, tag_column=1"),
+        ('{"tokens": ["a"]}\n', {}, r"file.conll is JSON: '\{.*a word and its tag"),
         ("# nothing\n\n", {}, "There is no sentence in .*file.conll"),
         ("token\tlabel\n", {}, "There is no sentence in .*file.conll"),
         ("", {}, "There is no sentence"),
@@ -176,6 +178,13 @@ def test_what_goes_before_a_sentence_is_no_word(written):
         columns = {"word_column": 1, "tag_column": 2} if "1\tIn" in text else {}
         sentences = read_tagged(written(text), **columns)
         assert [(units(s), s.tags) for s in sentences] == [(["In", "Ulm"], ("O", "B-L")), (["Bonn"], ("B-L",))], text
+
+
+def test_named_columns_are_found(written):
+    path = written("Sentence\tToken\tPOS\tTag\n1\tAnn\tNNP\tB-P\n1\tleft\tVBD\tO\n")
+    (sentence,) = read_tagged(path)
+    assert (units(sentence), sentence.tags) == (["Ann", "left"], ("B-P", "O"))
+    assert read_tagged(path, tag_column=2).tags == ("NNP", "VBD")
 
 
 def test_only_spaces_and_tabs_part_cells(written):
@@ -216,10 +225,11 @@ def test_where_the_first_column_counts_words_are_in_the_second(written):
     ("text", "message"),
     [
         ("a\tNOUN\n\nb\tVERB\n\nc\tNOUN\n", "Each of the 3 sentences in .*file.conll has one word"),
+        ("".join(f"{i}\tlemma{i % 25}\n" for i in range(40)), "has 25 different tags, lemma0, .* for 40 words"),
         ("a\tNOUN\nb\tVERB\n" * 501, "All 1002 words in .*file.conll are one sentence"),
     ],
 )
-def test_sentences_that_can_be_none_are_warned_of(written, text, message):
+def test_what_can_hardly_be_meant_is_warned_of(written, text, message):
     with pytest.warns(UserWarning, match=message):
         read_tagged(written(text))
 

@@ -116,6 +116,9 @@ def test_parts_of_speech_are_left_alone_and_nothing_is_said(tags):
         "PER OTHER OTHER",
         "B-side X",
         "PER|LOC PER O",
+        "NER=B-PER NER=O",
+        "(PERSON* *) (NORP) *",
+        '"B-PER" "O"',
     ],
 )
 def test_what_might_be_entities_is_never_read_as_words_in_silence(tags):
