@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         token_classifier,
     )
     from keras_bert.prediction import embed, fill_masks, predictor
+    from keras_bert.resizing import resize_embeddings
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
     from keras_bert.training import callbacks, initialization, resume
     from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
@@ -66,6 +67,7 @@ _MODULES = {
     "prediction": "prediction",
     "predictor": "prediction",
     "pretrainer": "models",
+    "resize_embeddings": "resizing",
     "resume": "training.resume",
     "save_pretrained": "checkpoints",
     "span_predictor": "models",
@@ -86,6 +88,7 @@ _WITH_KERAS = (
     "layers",
     "models",
     "prediction",
+    "resizing",
     "training.callbacks",
     "training.initialization",
     "training.optimizers",
@@ -120,6 +123,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "prediction",
     "predictor",
     "pretrainer",
+    "resize_embeddings",
     "resume",
     "save_pretrained",
     "span_predictor",
