@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_bert
-from builders import BUILDERS, VOCABULARY, arrays, inputs_of, shared, shared_outputs
+from builders import BUILDERS, arrays, config, inputs_of, shared, shared_outputs
 from tiny_bert import TINY
 
 TESTS = Path(__file__).parents[1]
@@ -54,7 +54,8 @@ def outputs(folder):
 
 
 def assert_equals(outputs, prefix, expected):
-    assert {key for key in outputs if key.startswith(prefix)} == {f"{prefix}/{key}" for key in expected}
+    """Raises an `AssertionError` unless the outputs under that name, KIND/NAME, are the expected {OUTPUT: array}."""
+    assert {key for key in outputs if key.startswith(f"{prefix}/")} == {f"{prefix}/{key}" for key in expected}
     for key, value in expected.items():
         np.testing.assert_allclose(outputs[f"{prefix}/{key}"], value, atol=1e-5, err_msg=key)
 
@@ -88,7 +89,7 @@ def test_pretrained_directories_written_there_hold_the_same_weights(folder, name
 
 
 def test_attention_begins_at_the_same_neighbours(outputs):
-    model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=VOCABULARY))
+    model = keras_bert.backbone(config(num_layers=1, num_heads=2, hidden_dim=36))
     keras_bert.initialization.neighbour_attention(model)
     kernel = keras.ops.convert_to_numpy(model.get_layer("encoder_0").query_key_value.kernel)
     np.testing.assert_allclose(outputs["neighbours"], kernel, atol=1e-5)

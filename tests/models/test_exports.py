@@ -10,9 +10,9 @@ from builders import BUILDERS, arrays, build, inputs_of, shared
 OF_STRINGS = [name for name, builder in BUILDERS.items() if builder.strings]
 OF_NUMBERS = [name for name, builder in BUILDERS.items() if not builder.strings]
 COLUMNS = {
-    "text": ["A good book.", "", "dull " * 40, "unheard of", "very good films"],
+    "text": ["A good book.", "", "dull " * 12, "unheard of", "very good films"],
     "question": ["A good book?", "the", "a film", "book", "very dull"],
-    "context": ["the film. very good books", "dull", "good " * 40, "", "unheard of. a book"],
+    "context": ["the film. very good books", "dull", "good " * 12, "", "unheard of. a book"],
 }
 
 

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 import keras_bert
-from builders import BUILDERS, assert_equal_outputs, backbone, build, shared
+from builders import BUILDERS, assert_equal_outputs, backbone, build, inputs_of, loss_of, shared, targets_of
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -29,6 +29,14 @@ def test_weights_file(tmp_path, name):
     assert_equal_outputs(name, other)
 
 
+def moved_by_a_step(name, model):
+    """Name of a builder, its model -> paths of the weights that a training step changes."""
+    before = {v.path: keras.ops.convert_to_numpy(v) for v in model.weights}
+    model.compile(keras.optimizers.Adam(1e-2), loss_of(name), run_eagerly=True)
+    model.train_on_batch(inputs_of(name), targets_of(name))
+    return {v.path for v in model.weights if (keras.ops.convert_to_numpy(v) != before[v.path]).any()}
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_what_is_frozen_stays_frozen_when_it_is_loaded(tmp_path, name):
     body = backbone()
@@ -46,6 +54,9 @@ def test_what_is_frozen_stays_frozen_when_it_is_loaded(tmp_path, name):
     assert loaded.trainable_variables == []
     loaded.save(tmp_path / "frozen.keras")
     assert keras.models.load_model(tmp_path / "frozen.keras").trainable_variables == []
+    if of_head:
+        moved = moved_by_a_step(name, model)
+        assert moved and moved <= {*of_head}
 
 
 @pytest.mark.parametrize("name", BUILDERS)

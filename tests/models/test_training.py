@@ -1,4 +1,4 @@
-"""How models train: gradients reach every weight, the loss falls, what is frozen stays, and small tasks are learned."""
+"""How models train: gradients reach every weight, the loss falls, dropout is seeded, and small tasks are learned."""
 
 import keras
 import numpy as np
@@ -17,8 +17,6 @@ from builders import (
     config,
     inputs_of,
     loss_of,
-    shaken,
-    shared,
     targets_of,
 )
 
@@ -39,35 +37,32 @@ def test_a_compiled_model_learns_and_trains_on_after_loading(tmp_path, name):
     assert_equal_outputs(name, loaded, after, tolerance=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", BUILDERS)
-def test_gradients_reach_every_weight(name):
+def test_gradients_reach_every_weight_and_are_finite(name, policy):
+    """One of the rows is padding alone."""
     import tensorflow as tf
 
-    model = shared(name)
+    keras.config.set_dtype_policy(policy)
+    model = build(name, num_layers=1, attention_dropout=0.1)
+    inputs = inputs_of(name)
+    inputs["padding_mask"][1] = 0
     with tf.GradientTape() as tape:
-        outputs = keras.tree.flatten(model(inputs_of(name), training=True))
-        loss = sum(tf.reduce_sum(x**2) for x in outputs)
+        outputs = keras.tree.flatten(model(inputs, training=True))
+        loss = sum(tf.reduce_sum(tf.cast(x, "float32") ** 2) for x in outputs)
+    for x in outputs:
+        assert np.isfinite(tf.cast(x, "float32")).all()
     gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        assert np.abs(tf.convert_to_tensor(gradient)).max() > 1e-3, variable.path
-
-
-@pytest.mark.parametrize("name", [name for name in BUILDERS if name != "backbone"])
-def test_a_head_learns_on_a_frozen_backbone(name):
-    body = backbone(num_layers=1)
-    body.trainable = False
-    model = shaken(BUILDERS[name].build(body))
-    model.compile(keras.optimizers.SGD(1e-2), loss_of(name), run_eagerly=True)
-    before = {variable.path: keras.ops.convert_to_numpy(variable).copy() for variable in model.weights}
-    model.train_on_batch(inputs_of(name), targets_of(name))
-    moved = {v.path for v in model.weights if (keras.ops.convert_to_numpy(v) != before[v.path]).any()}
-    assert moved and moved <= {variable.path for variable in model.trainable_variables}
+        gradient = tf.convert_to_tensor(gradient)
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-3, variable.path
 
 
 def test_training_is_seeded():
     def trained():
         keras.utils.set_random_seed(5)
-        model = keras_bert.text_classifier(keras_bert.backbone(config(dropout=0.3, attention_dropout=0.3)), 3)
+        body = keras_bert.backbone(config(num_layers=1, dropout=0.3, attention_dropout=0.3))
+        model = keras_bert.text_classifier(body, 3)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-2), loss, run_eagerly=True)
         return model.fit(batch(), np.array([0, 1, 2]), epochs=3, verbose=0).history["loss"]

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import keras_bert
-from builders import BUILDERS, VOCABULARY, arrays, build, inputs_of, loss_of, targets_of
+from builders import BUILDERS, arrays, build, config, inputs_of, loss_of, targets_of
 from tiny_bert import TINY, assert_as_transformers
 
 
@@ -87,7 +87,7 @@ def check_file_of_transformers(folder):
 
 def neighbours():
     """-> the kernel of an attention that begins at the neighbours."""
-    model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=VOCABULARY))
+    model = keras_bert.backbone(config(num_layers=1, num_heads=2, hidden_dim=36))
     keras_bert.initialization.neighbour_attention(model)
     return keras.ops.convert_to_numpy(model.get_layer("encoder_0").query_key_value.kernel)
 
