@@ -6,22 +6,25 @@ import os
 import re
 from pathlib import Path
 
-from keras_bert.checkpoints.weights import HEADS, build, check_vocabulary_size, read_json
+from keras_bert.checkpoints.sentence_transformers import model_folder
+from keras_bert.checkpoints.weights import HEADS, build, check_rows, check_vocabulary_size, read_json
 from keras_bert.models import check_built
 from keras_bert.utils.checks import check_rate
 from keras_bert.utils.files import written_beside
 
 __all__ = ["load_pretrained", "save_pretrained"]
 
-# What save_pretrained writes in each layout, the file that tells the layout first.
+# What save_pretrained writes in each layout, the file that tells the layout first; tokenizer.json of Hugging Face's and
+# Google's only for added tokens.
 _LAYOUT_FILES = {
-    "hugging_face": ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"),
+    "hugging_face": ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tokenizer.json"),
     "google": (
         "bert_config.json",
         "bert_model.ckpt.index",
         "bert_model.ckpt.data-00000-of-00001",
         "vocab.txt",
         "tokenizer_config.json",
+        "tokenizer.json",
     ),
     "keras_hub": (
         "config.json",
@@ -34,8 +37,7 @@ _LAYOUT_FILES = {
         "assets",
     ),
 }
-# What is downloaded of a repository on the hub: Hugging Face's layout, or a KerasHub preset.
-_HUB_FILES = [
+_HUGGING_FACE_FILES = (
     "config.json",
     "model.safetensors",
     "model.safetensors.index.json",
@@ -43,6 +45,16 @@ _HUB_FILES = [
     "vocab.txt",
     "tokenizer.json",
     "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "sentence_bert_config.json",
+)
+# What is downloaded of a repository on the hub: Hugging Face's layout, alone or in a folder of sentence-transformers',
+# or a KerasHub preset.
+_HUB_FILES = [
+    *_HUGGING_FACE_FILES,
+    "modules.json",
+    *(f"0_*/{name}" for name in _HUGGING_FACE_FILES),
     "metadata.json",
     "task.json",
     "preprocessor.json",
@@ -59,10 +71,11 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
     both.
 
     Args:
-        source: A directory: Hugging Face's layout (config.json, model.safetensors, vocab.txt), Google's original
-            release (bert_config.json, bert_model.ckpt.*, vocab.txt) or a KerasHub preset. Or a name to download by: a
-            Hugging Face hub id, such as `"google-bert/bert-base-uncased"`, or a KerasHub preset, such as
-            `"bert_tiny_en_uncased"`.
+        source: A directory: Hugging Face's layout (config.json, model.safetensors, vocab.txt), also in a folder of
+            sentence-transformers' (modules.json); Google's original release (bert_config.json, bert_model.ckpt.*,
+            vocab.txt) or a KerasHub preset. Or the beginning of the names of one of several TensorFlow checkpoints in
+            a directory, such as `"bert/model.ckpt-1000"`. Or a name to download by: a Hugging Face hub id, such as
+            `"google-bert/bert-base-uncased"`, or a KerasHub preset, such as `"bert_tiny_en_uncased"`.
         task: The builder of the model, one of `keras_bert.models`: `"backbone"`, `"pretrainer"`,
             `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"token_classifier"` or
             `"span_predictor"`.
@@ -76,12 +89,13 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
     Returns:
         A pair: the functional `keras.Model` that the builder gives, under the current dtype policy, and the
         `WordPieceTokenizer`. The tokenizer is None, with a warning, where the checkpoint has no vocabulary or
-        TensorFlow isn't installed.
+        TensorFlow isn't installed. A warning says if rows of the token embedding have no token.
 
     Raises:
         ValueError: If there is no such directory or it is in none of these layouts, the hub can't be reached, the
             configuration isn't BERT's, `backbone_dropout` isn't in [0, 1), a weight of the encoder is missing or of
-            another shape, the vocabulary is of another size than the token embedding, or a head's argument doesn't fit.
+            another shape, the token embedding lacks rows for tokens or has none for most of its rows, the tokenizer
+            isn't BERT's, the task needs pairs of texts and there is one segment only, or a head's argument doesn't fit.
 
     Example:
     >>> import tempfile, warnings
@@ -100,7 +114,7 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
     if backbone_dropout is not None:
         check_rate("backbone_dropout", backbone_dropout)
     checkpoint = _open(source)
-    check_vocabulary_size(checkpoint.tokenizer, checkpoint.config, checkpoint.origin)
+    check_rows(checkpoint.tokenizer, checkpoint.config, checkpoint.origin)
     if backbone_dropout is not None:
         rates = {"dropout": backbone_dropout, "attention_dropout": backbone_dropout}
         config = dataclasses.replace(checkpoint.config, **rates)
@@ -159,8 +173,9 @@ def _open(source):
         )
     name = os.fspath(source)
     directory = Path(name).expanduser()
-    if not directory.is_dir():
-        directory = _download(name)
+    if prefix := _checkpoint_prefix(directory):
+        return _format("google").open_checkpoint(prefix.parent, prefix)
+    directory = model_folder(directory if directory.is_dir() else _download(name))
     layout = _layout_of(directory)
     if layout is None:
         raise ValueError(
@@ -170,6 +185,12 @@ def _open(source):
             "bert_model.ckpt.data-*, vocab.txt) or a KerasHub preset (config.json, model.weights.h5, tokenizer.json)."
         )
     return _format(layout).open_checkpoint(directory)
+
+
+def _checkpoint_prefix(path):
+    """path, perhaps of one file of a TensorFlow checkpoint -> the beginning of its files' names, or None."""
+    prefix = path.with_name(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name))
+    return prefix if prefix.with_name(f"{prefix.name}.index").is_file() else None
 
 
 def _layout_of(directory):
@@ -229,12 +250,12 @@ def _refuse_pickle(name, directory):
     """Hub id, directory of what was downloaded -> None; a `ValueError` if the hub has pickled weights only."""
     import huggingface_hub
 
-    if any(path.name.endswith((".safetensors", ".weights.h5")) for path in directory.iterdir()):
+    if any(path.name.endswith((".safetensors", ".weights.h5")) for path in directory.rglob("*")):
         return
     try:
         names = huggingface_hub.list_repo_files(name)
     except Exception:  # Without network, what is missing is said when the directory is opened.
         return
     hugging_face = _format("hugging_face")
-    if hugging_face.has_pickle(names):
+    if hugging_face.has_pickle(Path(path).name for path in names):
         raise ValueError(hugging_face.refusal_of_pickle(name))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from pathlib import Path
+import warnings
 
 import tensorflow as tf
 
@@ -50,9 +50,9 @@ _ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
 _LAYER_NORM_EPSILON = 1e-12  # A constant of the original code, which bert_config.json can't say.
 
 
-def open_checkpoint(directory):
-    """Directory with bert_config.json and a TensorFlow checkpoint -> a `Checkpoint`."""
-    prefix = _prefix(directory)
+def open_checkpoint(directory, prefix=None):
+    """Directory with bert_config.json and a TensorFlow checkpoint, which one it is or None -> a `Checkpoint`."""
+    prefix = _prefix(directory) if prefix is None else prefix
     reader = _tried(prefix, tf.train.load_checkpoint, str(prefix))
     config = read_json(directory / "bert_config.json")
     stored = reader.get_variable_to_shape_map()
@@ -132,18 +132,30 @@ def _head_tasks(shapes):
 
 
 def _prefix(directory):
-    """directory -> its checkpoint without the suffix: bert_model.ckpt, the one last saved there or the only one."""
+    """directory -> its checkpoint without the suffix: the one that the file `checkpoint` names, or the only one."""
     found = sorted(path.with_suffix("") for path in directory.glob("*.index"))
-    if directory / "bert_model.ckpt" in found:
-        return directory / "bert_model.ckpt"
-    if latest := tf.train.latest_checkpoint(str(directory)):
-        return Path(latest)
+    names = [path.name for path in found]
+    last = _last_saved(directory)
+    if last in names:
+        return directory / last
     if len(found) != 1:
+        choice = f"; choose one by its path, such as load_pretrained({str(found[0])!r})" if found else ""
+        gone = f", and `checkpoint` names {last}, which isn't there" if last else ""
         raise ValueError(
-            f"{directory} must hold one TensorFlow checkpoint, bert_model.ckpt.index and bert_model.ckpt.data-*. "
-            f"It holds: {', '.join(path.name for path in found) or 'none'}."
+            f"{directory} must hold one TensorFlow checkpoint, bert_model.ckpt.index and bert_model.ckpt.data-*, or a "
+            f"file `checkpoint` that names one of several. It holds: {', '.join(names) or 'none'}{gone}{choice}."
         )
+    if last:
+        warnings.warn(f"`checkpoint` in {directory} names {last}, which isn't there; {names[0]} is read.", stacklevel=5)
     return found[0]
+
+
+def _last_saved(directory):
+    """directory -> the checkpoint that TensorFlow's file `checkpoint` names, wherever it was then, or None."""
+    path = directory / "checkpoint"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    named = re.search(r'^model_checkpoint_path:\s*"(.*)"', text, re.M)
+    return re.split(r"[/\\]", named[1])[-1] if named else None
 
 
 def _tried(prefix, function, argument):

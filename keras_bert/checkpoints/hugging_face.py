@@ -204,21 +204,27 @@ def _no_safetensors(directory):
 
 def has_pickle(names):
     """Names of a checkpoint's files -> whether torch's pickled weights are among them."""
-    return not {"pytorch_model.bin", "pytorch_model.bin.index.json"}.isdisjoint(names)
+    return not {"pytorch_model.bin", "pytorch_model.bin.index.json"}.isdisjoint({*names})
 
 
 def refusal_of_pickle(source):
     """Directory or hub id -> why its pytorch_model.bin isn't opened, and the lines that convert it."""
+    directory, download = source, ""
+    if not Path(source).is_dir():
+        directory = str(source).rpartition("/")[2]
+        download = f"Download it: hf download {source} --local-dir {directory}\n"
     return (
         f"{source} holds its weights as pytorch_model.bin only. That is a pickle, which can run any code when "
-        "it is opened, so this library doesn't open it. If you trust its source, convert it where torch and "
-        "transformers are installed:\n"
-        "    from transformers import AutoModelForPreTraining, AutoTokenizer\n"
-        f"    model = AutoModelForPreTraining.from_pretrained({str(source)!r})\n"
-        '    model.save_pretrained("converted", safe_serialization=True)\n'
-        f'    AutoTokenizer.from_pretrained({str(source)!r}).save_pretrained("converted")\n'
-        "with AutoModelForSequenceClassification, AutoModelForTokenClassification or AutoModelForQuestionAnswering "
-        "for a model that is fine-tuned, and load that directory."
+        "it is opened, so this library doesn't open it. torch can open it without running any, and convert it beside "
+        f"its tokenizer, which stays as it is. {download}Run this where torch and safetensors are installed:\n"
+        "    import glob, torch\n"
+        "    from safetensors.torch import save_file\n"
+        "    weights = {}\n"
+        f"    for path in glob.glob({str(directory) + '/pytorch_model*.bin'!r}):\n"
+        '        weights |= torch.load(path, map_location="cpu", weights_only=True)\n'
+        "    weights = {name: array.contiguous().clone() for name, array in weights.items()}\n"
+        f"    save_file(weights, {str(directory) + '/model.safetensors'!r})\n"
+        "and load that directory."
     )
 
 

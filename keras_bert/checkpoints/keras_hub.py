@@ -13,6 +13,7 @@ from keras_bert.checkpoints.weights import (
     read_json,
 )
 from keras_bert.config import BertConfig
+from keras_bert.utils.checks import some_of
 
 # Arguments of BertBackbone that are fields of BertConfig too, under the same names.
 _SHARED_FIELDS = (
@@ -76,9 +77,9 @@ def write(model, tokenizer, directory, labels=None):
     task, config = model.task, model.config
     check_no_labels(model, labels, "KerasHub's")
     _check_arithmetic(model, task, config)
+    hub_tokenizer = _hub_tokenizer(tokenizer)
     shared = {field: getattr(config, field) for field in _SHARED_FIELDS}
     preset = keras_nlp.models.BertBackbone(**shared, dtype="float32")
-    hub_tokenizer = _hub_tokenizer(tokenizer)
     if task != "backbone":
         masked = task == "masked_language_model"
         hub_task = keras_nlp.models.BertMaskedLM if masked else keras_nlp.models.BertTextClassifier
@@ -100,6 +101,12 @@ def _hub_tokenizer(tokenizer):
     """WordPieceTokenizer or None -> KerasHub's with the same vocabulary and settings, or None."""
     if tokenizer is None:
         return None
+    if tokenizer.added_tokens:
+        names = some_of(token.content for token in tokenizer.added_tokens)
+        raise ValueError(
+            f"KerasHub's tokenizer has no place for added tokens. Received a tokenizer with {names}. Save with "
+            'layout="hugging_face".'
+        )
     return keras_nlp.models.BertTokenizer(
         vocabulary=list(tokenizer.vocabulary),
         lowercase=tokenizer.lowercase,

@@ -64,6 +64,7 @@ class Checkpoint:
 def build(checkpoint, task, head_arguments):
     """checkpoint, task, the user's arguments of the head -> the task's model with the checkpoint's weights."""
     head = _head_of(checkpoint, task, head_arguments)
+    _check_segments(task, checkpoint.config, checkpoint.origin)
     model = models.backbone(checkpoint.config)
     if task != "backbone":
         model = getattr(models, task)(model, **head.arguments)
@@ -148,16 +149,78 @@ def check_no_labels(model, labels, layout):
         )
 
 
+def check_rows(tokenizer, config, origin):
+    """Checks what was read of one checkpoint: a token embedding may have rows without a token, not all too many.
+
+    They are there to round the number up, or for tokens that were never used. `check_vocabulary_size` takes such a
+    model and such a tokenizer from then on.
+
+    Args:
+        tokenizer: The checkpoint's `WordPieceTokenizer`, or None.
+        config: Its `BertConfig`.
+        origin: Where it comes from, for messages.
+
+    Raises:
+        ValueError: If there are fewer rows than tokens, or more than twice as many that aren't a rounded number.
+    """
+    if tokenizer is None or tokenizer.vocabulary_size == config.vocabulary_size:
+        return
+    tokens, rows = tokenizer.vocabulary_size, config.vocabulary_size
+    if not (tokens <= rows <= 2 * tokens or rows in _rounded_up(tokens)):
+        raise _other_size(tokenizer, config, origin)
+    tokenizer.rows = rows
+    warnings.warn(
+        f"{origin} has a vocabulary of {tokens} tokens and a token embedding of {rows} rows, {rows - tokens} of them "
+        "without a token. That is right where the number was rounded up; else copy the vocabulary there that the model "
+        "was trained with.",
+        stacklevel=3,
+    )
+
+
 def check_vocabulary_size(tokenizer, config, origin):
-    """Raises a `ValueError` unless the tokenizer has one token for every row of the token embedding."""
-    if tokenizer is not None and tokenizer.vocabulary_size != config.vocabulary_size:
-        rounded_up = tokenizer.vocabulary_size < config.vocabulary_size
+    """Checks a tokenizer and a model that the user brings together.
+
+    Args:
+        tokenizer: A `WordPieceTokenizer`, or None.
+        config: The model's `BertConfig`.
+        origin: What they are, for messages.
+
+    Raises:
+        ValueError: If there is a token without a row in the token embedding, or a row without a token; but for rows of
+            a checkpoint that was read so, and those that round the number up to a multiple of 8, 16 ... 1024.
+    """
+    if tokenizer is None:
+        return
+    tokens, rows = tokenizer.vocabulary_size, config.vocabulary_size
+    was_read_so = tokens <= rows == getattr(tokenizer, "rows", None)
+    if not (tokens == rows or was_read_so or rows in _rounded_up(tokens)):
+        raise _other_size(tokenizer, config, origin)
+
+
+def _rounded_up(tokens):
+    """number of tokens -> the numbers of rows that it may have been rounded up to."""
+    return {-(-tokens // multiple) * multiple for multiple in (8, 16, 32, 64, 128, 256, 512, 1024)}
+
+
+def _other_size(tokenizer, config, origin):
+    """WordPieceTokenizer, `BertConfig`, where they come from -> the `ValueError` to raise."""
+    tokens, rows = tokenizer.vocabulary_size, config.vocabulary_size
+    added = [token.content for token in getattr(tokenizer, "added_tokens", ())]
+    return ValueError(
+        f"The tokenizer and the model must have the same number of tokens. Received: a vocabulary of {tokens} tokens "
+        f"and a token embedding of {rows} rows, in {origin}. Use the vocabulary that the model was trained with."
+        + f" For tokens that were added ({some_of(added)}), give the model rows: keras_bert.resize_embeddings(model, "
+        f"{tokens})." * bool(added and tokens > rows)
+    )
+
+
+def _check_segments(task, config, origin):
+    """Raises a `ValueError` if a task is one of pairs of texts, and the second text has no segment."""
+    if task in ("pretrainer", "span_predictor") and config.num_segments < 2:
         raise ValueError(
-            f"The tokenizer and the model must have the same number of tokens. Received: a vocabulary of "
-            f"{tokenizer.vocabulary_size} tokens and a token embedding of {config.vocabulary_size} rows, in {origin}. "
-            "Use the vocabulary that the model was trained with"
-            + ("; where rows were added only to round the number up, add as many lines " if rounded_up else ".")
-            + ("[unused0], [unused1] ... to the end of vocab.txt." if rounded_up else "")
+            f"A {task} reads pairs of texts, and the second text's segment is 1. {origin} has num_segments="
+            f"{config.num_segments} (type_vocab_size): it knows segment 0 only. Load it for a task with one text, or "
+            "use a checkpoint with two segments."
         )
 
 

@@ -72,6 +72,7 @@ class WordPieceTokenizer:
         check_vocabulary(tokens)
         self.lowercase = lowercase
         self.strip_accents = strip_accents
+        self.rows = None  # of the token embedding that it was loaded with, where there are more than tokens
         self._set_tokens(tokens, as_added_tokens(added_tokens))
 
     def _set_tokens(self, tokens, added_tokens):
@@ -339,7 +340,8 @@ class WordPieceTokenizer:
         return self._tokens[number]
 
     def __reduce__(self):
-        return type(self), (self._model_tokens, self.lowercase, self.strip_accents, self._added_tokens)
+        arguments = self._model_tokens, self.lowercase, self.strip_accents, self._added_tokens
+        return type(self), arguments, {"rows": self.rows}
 
     def __repr__(self):
         settings = f"lowercase={self.lowercase}, strip_accents={self.strip_accents}"

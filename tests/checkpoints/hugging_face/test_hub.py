@@ -31,7 +31,7 @@ def test_hub_id_with_pickled_weights_only(tmp_path, monkeypatch):
     files = {"some-one/old-bert": ["config.json", "pytorch_model.bin"], "some-one/no-bert": ["config.json"]}
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, allow_patterns: str(directory))
     monkeypatch.setattr("huggingface_hub.list_repo_files", lambda name: files[name])
-    lines = r"""from_pretrained\('some-one/old-bert'\)\n.*"converted", safe_serialization=True"""
+    lines = r"hf download some-one/old-bert --local-dir old-bert\n.*'old-bert/pytorch_model\*\.bin'"
     with pytest.raises(ValueError, match=rf"(?s)^some-one/old-bert holds .* pickle, which can run any code.*{lines}"):
         load_pretrained("some-one/old-bert")
     for name in ("some-one/no-bert", "some-one/unlisted"):  # The stub has no list for the last one.

@@ -1,5 +1,7 @@
 """Checkpoints that lack weights, aren't BERT's, are broken or aren't there."""
 
+import ast
+
 import pytest
 
 from keras_bert.checkpoints import load_pretrained
@@ -48,8 +50,11 @@ def test_configurations_that_are_not_bert(settings, message, tmp_path):
 def test_pickled_weights_are_refused_with_the_way_out(tmp_path):
     directory = copied("backbone", tmp_path / "pickled")
     (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"(?s)pickle, which can run any code.*save_pretrained\(\"converted\""):
+    with pytest.raises(ValueError, match=r"(?s)pickle, which can run any code.*weights_only=True.*save_file") as caught:
         load_pretrained(directory)
+    code = [line.strip() for line in str(caught.value).split("\n") if line.startswith("    ")]
+    ast.parse("\n".join(line if "torch.load" not in line else f"    {line}" for line in code))
+    assert f"glob.glob('{directory}/pytorch_model*.bin')" in code[3] and "torch.load" in code[4]
     (directory / "pytorch_model.bin").unlink()
     with pytest.raises(ValueError, match=r"no weights: expected model\.safetensors.* It holds: config\.json"):
         load_pretrained(directory)
