@@ -37,9 +37,12 @@ class Config(common.FineTuning):
     """Fine-tunes BERT to find answers in paragraphs.
 
     Args:
-        train: Questions to train on: a JSON file in SQuAD's format. Without it and `valid`: the English samples.
+        train: Questions to train on: JSON in the format of SQuAD, KorQuAD or KLUE-MRC, or with a question, its context
+            and its answers an item or a line. Without it and `valid`: the English samples.
         valid: Questions to choose the best epoch by, and for v2.0 the threshold of no answer.
-        metric: Whose official script gives the scores: SQuAD v1.1's, v2.0's or KorQuAD's. By default as `valid` is.
+        metric: Whose official script gives the scores: SQuAD v1.1's, v2.0's, KorQuAD's or CMRC 2018's. By default as
+            `valid` is: squad2 if questions have no answer, korquad if its version says so, cmrc if its answers are
+            Chinese, korquad for other scripts without spaces, as F1 is of characters there; else squad.
         predictions: Directory for predictions.json, and for v2.0 null_odds.json, which the official scripts take: the
             answers to `test`, or else to `valid`.
         batch_size: Rows, that is windows of paragraphs, in a batch.
@@ -51,7 +54,7 @@ class Config(common.FineTuning):
         num_answers: How many answers the SavedModel gives to a question.
     """
 
-    metric: Literal["squad", "squad2", "korquad"] | None = None
+    metric: Literal["squad", "squad2", "korquad", "cmrc"] | None = None
     predictions: Path | None = None
     max_length: int = 384
     stride: int | None = None
@@ -84,6 +87,10 @@ def main(config):
     for questions in filter(None, (valid, test)):
         if questions.has_impossible and metric != "squad2":
             raise ValueError(f"{questions.name} has questions without an answer. Choose metric squad2.")
+    for remark in keras_bert.data.squad.shared_questions(train, valid, test):
+        warnings.warn(remark, stacklevel=2)
+    if metric in ("squad", "squad2") and rules_by_script(valid) != "squad":
+        warnings.warn(f"Answers of {valid.name} have no spaces between words, of which {metric}'s F1 is.", stacklevel=2)
     train = common.limited(train, config)
     train.for_training()
 
@@ -146,9 +153,14 @@ def main(config):
 
 def metric_of(questions):
     """Questions -> whose official script is for such a file."""
-    if questions.version.startswith("KorQuAD"):
-        return "korquad"
-    return "squad2" if questions.has_impossible else "squad"
+    if questions.has_impossible:
+        return "squad2"
+    return "korquad" if questions.version.startswith("KorQuAD") else rules_by_script(questions)
+
+
+def rules_by_script(questions):
+    """Questions -> the rules whose F1 tells something of their answers."""
+    return keras_bert.metrics.question_answering.rules_by_script(text for row in questions for text, _ in row.answers)
 
 
 def answers_to(questions, predict, batch_size):

@@ -11,7 +11,8 @@ from keras_bert.data.pretraining import (
     write_python_documentation,
 )
 from keras_bert.data.question_batches import answering_batches
-from keras_bert.data.squad import Question, Questions, read_squad
+from keras_bert.data.question_files import read_squad
+from keras_bert.data.squad import Question, Questions
 from keras_bert.data.tag_batches import tagging_batches
 from keras_bert.data.tagged_sentences import TaggedSentence, TaggedSentences, check_tags
 from keras_bert.data.text_batches import classification_batches, regression_batches

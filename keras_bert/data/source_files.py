@@ -77,7 +77,9 @@ class Faults:
             return
         if self._count == 1:
             ((place, what),) = self._told
-            raise ValueError(f"{place[:1].upper()}{place[1:]} of {self.name} {what}. {self.mend}")
+            # A path within JSON stays as it is.
+            where = f"In {self.name}, {place}" if "[" in place else f"{place[:1].upper()}{place[1:]} of {self.name}"
+            raise ValueError(f"{where} {what}. {self.mend}")
         lines = [f"{self.name} has {self._count} faults:", *(f"  {place} {what}" for place, what in self._told)]
         if self._count > len(self._told):
             lines.append(f"  and {self._count - len(self._told)} more")
@@ -95,13 +97,14 @@ def suffix_of(path):
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix
 
 
-def check_readable(path, suffixes, what):
+def check_readable(path, suffixes, what, others=False):
     """Checks that there is a file of text that can be read.
 
     Args:
         path: A `Path`.
         suffixes: How its name may end, .gz left out.
         what: What such a file holds, for messages.
+        others: Whether it may end otherwise too, unless that is known to be another format.
 
     Raises:
         ValueError: If there is none, or it is in another format. The message says how to get from there to one that is
@@ -115,7 +118,7 @@ def check_readable(path, suffixes, what):
     pandas.read_parquet('reviews.parquet').to_json('reviews.jsonl', orient='records', lines=True)"
     """
     suffix = suffix_of(path)
-    if suffix not in suffixes:
+    if suffix not in suffixes and not (others and not _way_from(suffix, path)):
         raise ValueError(
             f"Files of {what} end in {', '.join(suffixes[:-1])} or {suffixes[-1]}, or one of these and .gz. Received: "
             f"{path}. {_way_from(suffix, path) or 'Rename it if it is one of these, or convert it.'}"
@@ -173,6 +176,8 @@ def read_json(path):
     """
     with opened(path) as file:
         text = file.read()
+    if not text.strip():
+        raise ValueError(f"{path} is empty. JSON is expected in it.")
     if suffix_of(path) not in (".jsonl", ".ndjson") or text.lstrip().startswith("["):
         try:
             return json.loads(text), None
@@ -212,6 +217,8 @@ def half_a_pair(text):
     >>> half_a_pair("good"), half_a_pair("bad \\ud83d")
     (None, "has half of a surrogate pair, as JSON may have it in \\\\ud83d, which is no character: 'bad \\\\ud83d'")
     """
+    if text.isascii():
+        return None
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -1,13 +1,12 @@
-"""Files of questions on paragraphs, in the format of SQuAD and KorQuAD -> questions."""
+"""Questions on paragraphs, as in SQuAD: what they are, and which of them can be learned from."""
 
-import json
 import numbers
 import random
-from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.utils.checks import check_encodable, some_of
-from keras_bert.utils.files import not_utf8
+from keras_bert.data.source_files import Faults, half_a_pair
+from keras_bert.utils.checks import some_of
+from keras_bert.utils.files import first_of
 
 
 class Question(NamedTuple):
@@ -56,8 +55,8 @@ class Questions:
         has_impossible: Whether some questions can't be answered from their context, as in SQuAD v2.0.
 
     Raises:
-        ValueError: If there is no question, one isn't a `Question` of such parts or has half a surrogate pair, or two
-            have the same id.
+        ValueError: If there is no question, or some aren't a `Question` of such parts, have half a surrogate pair or
+            the id of another one; the first 20 are named.
 
     Example:
     >>> questions = Questions([
@@ -76,20 +75,16 @@ class Questions:
         if not self._rows:
             raise ValueError(f"There is no question in {name}. At least one is expected.")
         self.left_out, self._reasons, ids = {}, {}, set()
-        for question in self._rows:
-            if not _is_question(question):
-                raise ValueError(
-                    f"Each of {name} must be a keras_bert.data.Question of three strings and answers (text, start). "
-                    f"Received: {question!r:.200}."
-                )
-            for text in (question.question, question.context):
-                check_encodable(text, f"Question {question.id!r} of {name}")
-            if question.id in ids:
-                raise ValueError(f"Each of {name} must have an id of its own. Received twice: {question.id!r}.")
-            ids.add(question.id)
-            if reason := _why_not(question) or (reasons or {}).get(question.id):
-                self._reasons[question.id] = reason
-                self.left_out.setdefault(reason, []).append(question.id)
+        with Faults(name, "Correct or remove what is wrong.") as faults:
+            for number, question in enumerate(self._rows, 1):
+                if fault := _fault_of(question, ids):
+                    known = isinstance(question, Question) and isinstance(question.id, str)
+                    faults.add(f"question {question.id!r}" if known else f"number {number}", fault)
+                    continue
+                ids.add(question.id)
+                if reason := _why_not(question) or (reasons or {}).get(question.id):
+                    self._reasons[question.id] = reason
+                    self.left_out.setdefault(reason, []).append(question.id)
         self.has_impossible = any(question.is_impossible for question in self._rows)
 
     def __len__(self):
@@ -151,85 +146,43 @@ class Questions:
         return Questions(rows, f"{size} of {self.name}", self.version, self._reasons)
 
 
-def read_squad(path):
-    """Reads questions from a file in the format of SQuAD v1.1, SQuAD v2.0 or KorQuAD v1.0.
+def shared_questions(train, *others):
+    """Says which questions to measure on are trained on too, with the same context.
 
     Args:
-        path: A JSON file in UTF-8: `data`, a list of articles, with `paragraphs`, with a `context` and `qas`, each with
-            `id`, `question`, `answers` (lists of `text` and `answer_start`, in characters) and perhaps `is_impossible`.
+        train: A `Questions` to train on.
+        *others: Those to measure on, None where there are none.
 
     Returns:
-        A `Questions` of all that the file holds, in its order.
-
-    Raises:
-        ValueError: If there is no such file, it isn't JSON in this format (the place is named), a question has no
-            answer though it isn't marked `is_impossible`, or two have the same id.
+        A list of strings, empty if there are no such questions.
 
     Example:
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "questions.json")
-    >>> question = {"id": "a", "question": "Who ran?", "answers": [{"text": "Ann", "answer_start": 0}]}
-    >>> data = [{"paragraphs": [{"context": "Ann ran.", "qas": [question]}]}]
-    >>> _ = path.write_text(json.dumps({"version": "1.1", "data": data}))
-    >>> list(read_squad(path))
-    [Question(id='a', question='Who ran?', context='Ann ran.', answers=(('Ann', 0),))]
+    >>> ann = Question("a", "Who ran?", "Ann ran.", (("Ann", 0),))
+    >>> train, valid = Questions([ann], "train.json"), Questions([ann._replace(id="b")], "valid.json")
+    >>> print(*shared_questions(train, valid))
+    1 of 1 questions of valid.json are among those of train.json too: 'b'. A score on them says how well they are
+    remembered. Leave them out of one of the two.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}. Give a JSON file in SQuAD's format.")
-    try:
-        held = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} isn't JSON: {error}. Give a JSON file in SQuAD's format.") from error
-    version = held.get("version", "") if isinstance(held, dict) else ""
-    return Questions(_questions(held, path), str(path), str(version))
+    asked = {(question.question.strip(), question.context.strip()) for question in train}
+    remarks = []
+    for questions in filter(None, others):
+        shared = [repr(row.id) for row in questions if (row.question.strip(), row.context.strip()) in asked]
+        if shared:
+            remarks.append(
+                f"{len(shared)} of {len(questions)} questions of {questions.name} are among those of {train.name} too: "
+                f"{first_of(shared)}. A score on them says how well they are remembered. Leave them out of one of the "
+                "two."
+            )
+    return remarks
 
 
-def _questions(held, path):
-    """what the file holds, its path -> questions."""
-    for article_number, article in enumerate(_item(held, "data", list, path, "the whole")):
-        article_place = f"data[{article_number}]"
-        for paragraph_number, paragraph in enumerate(_item(article, "paragraphs", list, path, article_place)):
-            place = f"{article_place}.paragraphs[{paragraph_number}]"
-            context = _item(paragraph, "context", str, path, place)
-            for number, row in enumerate(_item(paragraph, "qas", list, path, place)):
-                yield _question(row, context, path, f"{place}.qas[{number}]")
-
-
-def _question(row, context, path, place):
-    """a dict of `qas`, its paragraph, where it stands -> Question."""
-    name = _item(row, "id", str, path, place)
-    place = f"{place}, id {name!r}"
-    # SQuAD v2.0 gives questions that can't be answered no `answers` or an empty list.
-    impossible = bool(row.get("is_impossible", False))
-    listed = _item(row, "answers", list, path, place) if "answers" in row or not impossible else []
-    answers = tuple(
-        (_item(answer, "text", str, path, place), _item(answer, "answer_start", int, path, place)) for answer in listed
-    )
-    if impossible == bool(answers):
-        raise ValueError(
-            f"A question has either answers or `is_impossible`: true. In {path}, {place} has "
-            f"{'both' if impossible else 'neither'}. Correct or remove it."
-        )
-    return Question(name, _item(row, "question", str, path, place), context, answers)
-
-
-def _item(held, key, kind, path, place):
-    """a dict, a key, the type of its value, where the dict stands -> the value."""
-    if not isinstance(held, dict) or key not in held:
-        keys = f"the keys {', '.join(map(repr, held))}" if isinstance(held, dict) else f"{held!r:.80}"
-        raise ValueError(
-            f"In {path}, {place} must be an object with the key {key!r}, as in SQuAD's files. It is: {keys}."
-        )
-    value = held[key]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        expected = {list: "a list", str: "a string", int: "an integer"}[kind]
-        raise ValueError(f"In {path}, {key!r} of {place} must be {expected}. Received: {value!r:.80}.")
-    if kind is str:
-        check_encodable(value, f"In {path}, {key!r} of {place}")
-    return value
+def _fault_of(question, ids):
+    """anything, the ids so far -> what is wrong with it as a question; None if nothing is."""
+    if not _is_question(question):
+        return f"must be a keras_bert.data.Question of three strings and answers (text, start), not {question!r:.200}"
+    if question.id in ids:
+        return "has the id of another one"
+    return half_a_pair(question.id) or half_a_pair(question.question) or half_a_pair(question.context)
 
 
 def _is_question(question):

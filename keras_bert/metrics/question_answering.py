@@ -1,21 +1,29 @@
-"""Exact match and F1 of answers, with the meaning of the official scripts of SQuAD v1.1, SQuAD v2.0 and KorQuAD v1.0.
+"""Exact match and F1 of answers, as the official scripts of SQuAD v1.1 and v2.0, KorQuAD v1.0 and CMRC 2018 have them.
 
-Over many questions both are in percent, as those scripts have them.
+Over many questions both are in percent, as in those scripts. SQuAD's F1 is of words, which white space parts: of
+answers in Chinese or Japanese it is little more than exact match. KorQuAD's is of characters, and says something in any
+language; CMRC's is of Chinese characters that stand together.
 
 Reference: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822; Lim et al. 2019,
-arXiv:1909.07005.
+arXiv:1909.07005; Cui et al. 2019, arXiv:1810.07366.
 """
 
 import collections
+import difflib
 import re
 import string
 
-RULES = ("squad", "squad2", "korquad")
+RULES = ("squad", "squad2", "korquad", "cmrc")
 
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 # KorQuAD puts a space for these, where SQuAD closes the gap.
 _KORQUAD_SPACES = str.maketrans(dict.fromkeys("'\"《》<>〈〉()‘’", " "))
+_WITHOUT_CMRC_PUNCTUATION = str.maketrans("", "", "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+_CHINESE = "[㐀-䶵一-鿿]"
+_OTHERS_WITHOUT_SPACES = "[ぁ-ヿ\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]"
+# A Chinese character, a word or number of other letters, or a mark.
+_CMRC_UNITS = re.compile(r"[一-龥]|[^\W一-龥]+(?:[.,'][^\W一-龥]+)*|[^\w\s]")
 
 
 def normalize_answer(text, rules="squad"):
@@ -24,7 +32,8 @@ def normalize_answer(text, rules="squad"):
     Args:
         text: The answer.
         rules: `"squad"`, `"squad2"`: capitals, punctuation (ASCII's), English articles and white space; `"korquad"`:
-            capitals, punctuation, Korean quotation marks and brackets and white space.
+            capitals, punctuation, Korean quotation marks and brackets and white space; `"cmrc"`: capitals, Chinese
+            punctuation and some of ASCII's.
 
     Returns:
         A string.
@@ -35,9 +44,32 @@ def normalize_answer(text, rules="squad"):
     """
     if rules == "korquad":
         text = text.translate(_KORQUAD_SPACES).lower().translate(_WITHOUT_PUNCTUATION)
+    elif rules == "cmrc":
+        return text.lower().strip().translate(_WITHOUT_CMRC_PUNCTUATION)
     else:
         text = _ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION))
     return " ".join(text.split())
+
+
+def rules_by_script(answers):
+    """Chooses the rules whose F1 tells something of answers in their script.
+
+    Args:
+        answers: Strings.
+
+    Returns:
+        "cmrc" if most letters are Chinese characters; "korquad", whose F1 is of characters, if most are of other
+        scripts without spaces between words: Japanese, Thai, Lao, Khmer or Burmese; else "squad", in Korean too.
+
+    Example:
+    >>> rules_by_script(["北京市", "3 PM"]), rules_by_script(["東京タワー"]), rules_by_script(["부산에서"])
+    ('cmrc', 'korquad', 'squad')
+    """
+    text = "".join(answers)
+    chinese, others = (len(re.findall(letters, text)) for letters in (_CHINESE, _OTHERS_WITHOUT_SPACES))
+    if 2 * (chinese + others) <= sum(map(str.isalpha, text)):
+        return "squad"
+    return "cmrc" if chinese > 20 * others else "korquad"
 
 
 def score_answer(prediction, answers, rules="squad"):
@@ -46,8 +78,9 @@ def score_answer(prediction, answers, rules="squad"):
     Args:
         prediction: A string; "" for no answer.
         answers: The right answers: a list of strings, empty for a question that can't be answered.
-        rules: `"squad"` (v1.1), `"squad2"` (v2.0) or `"korquad"`. F1 is of words in the first two, of characters in
-            the last.
+        rules: `"squad"` (v1.1), `"squad2"` (v2.0), `"korquad"` or `"cmrc"`. F1 is of words in the first two, of
+            characters in `"korquad"`. In `"cmrc"` it is of the longest run of Chinese characters and other words that
+            both have; that script cuts other words by NLTK, here they end at spaces and marks.
 
     Returns:
         Exact match (0.0 or 1.0) and F1 (0.0 to 1.0), each the best over the right answers.
@@ -58,6 +91,8 @@ def score_answer(prediction, answers, rules="squad"):
     Example:
     >>> score_answer("the big dog", ["a dog", "cats"]), score_answer("부산에", ["부산"], "korquad")
     ((0.0, 0.6666666666666666), (0.0, 0.8))
+    >>> score_answer("在北京市", ["北京"], "cmrc")
+    (0.0, 0.6666666666666666)
     """
     if rules not in RULES:
         raise ValueError(f"`rules` must be one of {', '.join(RULES)}. Received: rules={rules!r}.")
@@ -136,9 +171,13 @@ def best_null_threshold(predictions, null_differences, answers):
 
 
 def _f1(prediction, gold, rules):
-    """two normalized answers -> F1 of their words, or characters."""
-    parts = [text.replace(" ", "") if rules == "korquad" else text.split() for text in (prediction, gold)]
-    common = (collections.Counter(parts[0]) & collections.Counter(parts[1])).total()
+    """two normalized answers -> F1 of their words, characters or, of CMRC, units that stand together."""
+    cut = {"korquad": lambda text: text.replace(" ", ""), "cmrc": _CMRC_UNITS.findall}.get(rules, str.split)
+    parts = [cut(prediction), cut(gold)]
+    if rules == "cmrc":
+        common = difflib.SequenceMatcher(None, *parts, autojunk=False).find_longest_match().size
+    else:
+        common = (collections.Counter(parts[0]) & collections.Counter(parts[1])).total()
     if rules == "squad2" and not (parts[0] and parts[1]):
         return float(parts[0] == parts[1])  # no answer is right or wrong
     if not common:

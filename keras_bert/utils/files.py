@@ -209,7 +209,8 @@ def not_utf8(path, name="The file"):
     else:
         encoding = likely_encoding(b"".join(line for _, line in lines)) or "LATIN1"
         reading = lines[0][1].decode(encoding, "replace").strip() if lines else ""
-        reading = f", as which that line reads {reading[:60]!r},"
+        begin = max(0, next((place for place, character in enumerate(reading) if character > "\x7f"), 0) - 20)
+        reading = f", as which that line reads {reading[begin : begin + 60]!r},"
     return ValueError(
         f"{name} {str(path)!r} isn't UTF-8: {place}. Convert it: {conversion(path, encoding)} (if it isn't {encoding}"
         f"{reading} with the name of its encoding; iconv -l lists them)"

@@ -162,7 +162,7 @@ def test_hints_where_separators_and_line_breaks_are_in_texts(tmp_path):
         ("a.csv", "text,label\n".encode("utf-16-le"), "UTF-16LE without its mark. Convert it: iconv -f UTF-16LE"),
         ("a.json", '{"text": {"0": "a"}, "label": {"0": "b"}}', "must hold an array of objects.*orient='records'"),
         ("a.json", '[{"text": "a"', "isn't JSON"),
-        ("a.json", "", "isn't JSON"),
+        ("a.json", "", "is empty"),
         ("a.csv", " \n\n", "it is empty"),
     ],
 )

@@ -1,12 +1,14 @@
 """Scores of answers: those of the official scripts."""
 
 import gzip
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
 from keras_bert.metrics import best_null_threshold, normalize_answer, score_answer, score_answers
+from keras_bert.metrics.question_answering import rules_by_script
 
 GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[1] / "references" / "answer_golden.json.gz").read_bytes()))
 
@@ -54,6 +56,7 @@ def test_the_threshold_by_hand():
         ("가(나)다", "korquad", "가 나 다"),
         ("The A.", "korquad", "the a"),
         ("가-나", "korquad", "가나"),
+        (" 《红楼梦》：A-B.c ", "cmrc", "红楼梦ab.c"),
     ],
 )
 def test_normalization_by_hand(text, rules, normalized):
@@ -67,6 +70,40 @@ def test_scores_by_hand():
     assert score_answer("x", [], "squad2") == (0.0, 0.0)
     assert score_answer("...", ["the"], "squad") == (1.0, 0.0)
     assert score_answer("...", ["the"], "squad2") == (1.0, 1.0)
+
+
+def test_chinese_answers_are_scored_by_characters_that_stand_together():
+    assert score_answer("北京", ["北京。"], "cmrc") == (1.0, 1.0)
+    assert score_answer("在北京市", ["北京", "上海"], "cmrc") == (0.0, pytest.approx(2 * 2 / 6))
+    assert score_answer("京北", ["北京"], "cmrc") == (0.0, pytest.approx(1 / 2))  # of characters anywhere it would be 1
+    assert score_answer("大约3.5 million人", ["3.5 million"], "cmrc") == (0.0, pytest.approx(2 * 2 / 7))
+    assert score_answer("在北京市", ["北京"], "squad") == (0.0, 0.0)
+    assert score_answer("", ["北京"], "cmrc") == (0.0, 0.0)
+
+
+def test_the_longest_common_run_is_that_of_a_plain_search():
+    """Against each run of one answer, looked for in the other one."""
+    for predicted in itertools.product("甲乙丙", repeat=4):
+        gold = "甲乙乙丙甲"
+        runs = ["".join(predicted[a:z]) for a, z in itertools.combinations(range(5), 2)]
+        common = max((len(run) for run in runs if run in gold), default=0)
+        assert score_answer("".join(predicted), [gold], "cmrc")[1] == pytest.approx(2 * common / (4 + 5))
+
+
+@pytest.mark.parametrize(
+    ("answers", "rules"),
+    [
+        (["北京市", "1987"], "cmrc"),
+        (["東京タワー", "京都"], "korquad"),
+        (["กรุงเทพ"], "korquad"),
+        (["부산에서", "三國志"], "squad"),
+        (["Ulm"], "squad"),
+        (["1987"], "squad"),
+        ([], "squad"),
+    ],
+)
+def test_rules_follow_from_the_script(answers, rules):
+    assert rules_by_script(answers) == rules
 
 
 def test_what_cannot_be_scored_is_refused():

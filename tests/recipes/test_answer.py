@@ -74,7 +74,26 @@ def test_the_metric_is_that_of_the_files_official_script(answer):
     question = Question("a", "who?", "Ann ran.", (("Ann", 0),))
     for version, metric in (("1.1", "squad"), ("v2.0", "squad"), ("KorQuAD_v1.0_dev", "korquad")):
         assert answer.metric_of(Questions([question], version=version)) == metric
-    assert answer.metric_of(Questions([question, Question("b", "who?", "It rains.")])) == "squad2"
+    unanswered = Question("b", "who?", "It rains.")
+    assert answer.metric_of(Questions([question, unanswered])) == "squad2"
+    assert answer.metric_of(Questions([question, unanswered], version="KorQuAD_v1.0_dev")) == "squad2"
+    for text, metric in (("北京", "cmrc"), ("東京タワー", "korquad"), ("부산", "squad")):
+        assert answer.metric_of(Questions([question._replace(answers=((text, 0),))])) == metric
+
+
+def test_answer_reads_flat_files_and_says_what_makes_scores_doubtful(answer, tmp_path):
+    rows = [
+        {"guid": i, "context": f"{i}在北京", "question": "哪里？", "answers": {"text": ["北京"], "answer_start": [2]}}
+        for i in range(8)
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*rows, rows[0] | {"guid": 9, "answers": []}])))
+    with pytest.warns(UserWarning) as warned:
+        metrics = answer.main(answering(answer, tmp_path, train=path, valid=path, batch_size=4))
+    assert "null_threshold" in metrics  # squad2: a question has no answer
+    told = [str(warning.message) for warning in warned]
+    assert any("9 of 9 questions of" in remark and "'0', '1', '2'" in remark for remark in told)
+    assert any("have no spaces between words, of which squad2's F1 is" in remark for remark in told)
 
 
 def test_answer_finds_the_threshold_of_no_answer_on_valid(answer, riddles):
@@ -111,9 +130,10 @@ def test_answer_takes_the_length_of_rows_alone_and_warns_before_training(answer,
     with pytest.warns(UserWarning) as warned:
         answer.main(answering(answer, riddles, **options))
     remarks = [str(warning.message) for warning in warned if "test.json" in str(warning.message)]
-    assert len(remarks) == 2
-    assert "answer_start (1: 'test2'). They are asked all the same." in remarks[0]
-    assert remarks[1].startswith("1 questions") and "max_question_length=8 tokens" in remarks[1]
+    assert len(remarks) == 3
+    assert remarks[0].startswith("11 of 12 questions of ") and "are among those of " in remarks[0]
+    assert "answer_start (1: 'test2'). They are asked all the same." in remarks[1]
+    assert remarks[2].startswith("1 questions") and "max_question_length=8 tokens" in remarks[2]
 
 
 @pytest.mark.parametrize(
