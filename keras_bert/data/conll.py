@@ -6,12 +6,13 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.data.source_files import Faults, opened, suffix_of
+from keras_bert.data.source_files import Faults, check_readable, opened, suffix_of
 from keras_bert.data.tagged_sentences import TaggedSentences, scheme_of
 from keras_bert.utils.checks import some_of
 from keras_bert.utils.tag_recognition import look_like_tags
 from keras_bert.utils.tag_schemes import check_fits
 
+_SUFFIXES = (".conll", ".conllu", ".tsv", ".txt")  # usual ones
 _LINE_END = re.compile(r"\r*\n|\r")  # \r\r\n: written as text twice on Windows
 # The head of a sentence in KLUE's files: "## klue-ner-v1_dev_00000<tab>the sentence".
 _COMMENT_CELL = re.compile(r"#+ [^\t]+\t")
@@ -67,8 +68,7 @@ def read_tagged(path, word_column=None, tag_column=None, by_character=None, is_e
     ['Ann Lee left', 'Bob']
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}. Check the name.")
+    check_readable(path, _SUFFIXES, "tagged sentences", others=True)
     lines = _lines(path)
     if lines[0].lstrip().startswith(("{", "[{")):
         raise ValueError(f"{path} is JSON: {lines[0].strip()[:80]!r}. Write it as lines with a word and its tag each.")

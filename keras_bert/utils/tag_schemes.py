@@ -9,6 +9,7 @@ import functools
 import re
 
 from keras_bert.utils.checks import some_of
+from keras_bert.utils.files import first_of
 
 # Letters that data sets have for a position -> the position: beginning, inside, end, or single.
 POSITIONS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S", "": "I"}
@@ -120,13 +121,12 @@ def check_fits(counts, scheme, name, first_lines=None):
     if not strays:
         return
     lines = first_lines or {}
-    named = [f"{tag!r} ({times(counts[tag])}{f', line {lines[tag]}' if tag in lines else ''})" for tag in strays[:20]]
-    more = f" and {len(strays) - 20} more" if len(strays) > 20 else ""
+    named = [f"{tag!r} ({times(counts[tag])}{f', line {lines[tag]}' if tag in lines else ''})" for tag in strays]
     fitting = sorted(counts.keys() - {*strays})
     raise ValueError(
         f"Either all tags mark entities or none. Those of {name} mark them as "
         f"{some_of(fitting) if fitting else 'those that go with it'}, but there are others too: "
-        f"{', '.join(named)}{more}. Correct these lines, check that the tag column is the right one, or, if "
+        f"{first_of(named)}. Correct these lines, check that the tag column is the right one, or, if "
         "each tag says something of its word alone, read them with is_entities=False."
     )
 

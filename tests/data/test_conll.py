@@ -234,9 +234,15 @@ def test_what_can_hardly_be_meant_is_warned_of(written, text, message):
         read_tagged(written(text))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_what_is_no_text_is_named(written, tmp_path):
     with pytest.raises(ValueError, match=r"There is no file .*no\.conll"):
         read_tagged(tmp_path / "no.conll")
+    with pytest.raises(ValueError, match="is a folder"):
+        read_tagged(tmp_path)
+    with pytest.raises(ValueError, match=r"ner.parquet.*Convert it"):
+        read_tagged(written(b"PAR1", "ner.parquet"))
+    with pytest.raises(ValueError, match="a zip archive"):
+        read_tagged(written(b"PK\x03\x04", "ner.conll"))
 
 
 @pytest.mark.parametrize(
