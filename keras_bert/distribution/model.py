@@ -6,7 +6,12 @@ import keras
 from keras import ops, tree
 
 from keras_bert.config import BertConfig
-from keras_bert.distribution.keras_internals import DistributedTrainer, check_clips_sums, check_keras_version
+from keras_bert.distribution.keras_internals import (
+    DistributedTrainer,
+    SummedGradients,
+    check_clips_sums,
+    check_keras_version,
+)
 from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
 from keras_bert.utils.checks import check_positive_integer
 
@@ -15,11 +20,12 @@ from keras_bert.utils.checks import check_positive_integer
 class BertModel(DistributedTrainer, keras.Model):
     """A functional `keras.Model` whose training doesn't depend on how many devices share the work.
 
-    On one device it trains as `keras.Model` does. Under a `tf.distribute` strategy, on TensorFlow, `fit`, `evaluate`
-    and `predict` take a `tf.data.Dataset` of whole batches, the same on every worker, and each replica computes its
-    rows of each batch. A loss is the mean over what counts in the whole batch; `keras_bert.AdamW` and `LAMB` clip the
-    sum of all replicas' gradients; metrics count each example once. A `tf.distribute.DistributedDataset` is taken as it
-    is.
+    On one device it trains as `keras.Model` does, but that every optimizer gets whole gradients: Keras's own would take
+    the gradient of a row that is looked up twice for two. Under a `tf.distribute` strategy, on TensorFlow, `fit`,
+    `evaluate` and `predict` take a `tf.data.Dataset` of whole batches, the same on every worker, and each replica
+    computes its rows of each batch. A loss is the mean over what counts in the whole batch; `keras_bert.AdamW` and
+    `LAMB` clip the sum of all replicas' gradients; metrics count each example once. A
+    `tf.distribute.DistributedDataset` is taken as it is.
 
     It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; and `labels`, a
     tuple of the names of its classes in the order of the logits, or None. `.keras` files keep the three, and clones
@@ -121,7 +127,7 @@ class BertModel(DistributedTrainer, keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def train_step(self, *args):
-        if not self._shares_step():
+        if not self._shares_step() and not self._has_slices():
             return super().train_step(*args)
         self.optimizer.apply_gradients(zip(self._gradients(*args), self.trainable_weights, strict=True))
         return self.get_metrics_result()
@@ -137,6 +143,11 @@ class BertModel(DistributedTrainer, keras.Model):
     def _shares_step(self):
         """Whether a step is computed in parts: on several replicas, or one after the other."""
         return self._replicas() * self._accumulate > 1
+
+    def _has_slices(self):
+        """Whether Keras's step would hand the optimizer slices of a gradient, which most optimizers take one by one."""
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return on_tensorflow and bool(self.trainable_weights) and not isinstance(self.optimizer, SummedGradients)
 
     def _check_step(self, replicas, steps_per_execution):
         """number of replicas, steps in a call of Keras's -> None; a `ValueError` for what would be computed wrong."""
@@ -196,6 +207,9 @@ class BertModel(DistributedTrainer, keras.Model):
     def _gradients(self, data):
         """A replica's rows of a batch -> its share of the gradients, dense; None where a weight has none."""
         batch = keras.utils.unpack_x_y_sample_weight(data)
+        if not self._shares_step():
+            alone = Totals({}, ops.cast(_rows(batch[0]), "float32"), parts=1, replicas=1)
+            return self._gradients_of_part(alone, *batch)
         with sharing(self._totals(*batch, parts=self._accumulate)) as totals:
             if self._accumulate == 1:
                 return self._gradients_of_part(totals, *batch)

@@ -76,7 +76,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
 
     def _embedding(self, num_rows, name):
         """number of rows, name -> an embedding sublayer of width hidden_dim."""
-        return keras.layers.Embedding(
+        return _Table(
             num_rows,
             self.hidden_dim,
             embeddings_initializer=truncated_normal(self.initializer_range),
@@ -133,6 +133,20 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "initializer_range": self.initializer_range,
         }
+
+
+class _Table(keras.layers.Embedding):
+    """An embedding whose gradient has one row for each of the table's, on TensorFlow too.
+
+    There a look-up's gradient has a slice for each place that was looked up, and Keras's optimizers square the slices
+    of a row, not their sum: they would train otherwise on one device than on several.
+    """
+
+    def call(self, inputs):
+        table = ops.convert_to_tensor(self.embeddings)
+        # The gradient of a reshape is never in slices; ahead, it costs nothing.
+        vectors = ops.take(ops.reshape(table, table.shape), inputs, axis=0)
+        return ops.cast(vectors, self.compute_dtype)
 
 
 def positions_in_sequence(padding_mask):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from keras_bert import TokenAndPositionAndSegmentEmbedding
@@ -175,6 +176,23 @@ def test_too_long_a_sequence():
 def test_too_long_a_sequence_without_batch():
     with pytest.raises(ValueError, match="max_sequence_length=5"):
         make(max_sequence_length=5)(keras.Input((7,), dtype="int32"))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("compiled", [None, False, True])
+def test_a_row_looked_up_twice_has_one_gradient(policy, compiled):
+    """Not a slice for each place, whose squares an optimizer would add up."""
+    keras.config.set_dtype_policy(policy)
+    layer = make()
+    layer.build((BATCH, LENGTH))
+    tables = [variable.value for variable in layer.trainable_variables[:3]]
+    call = layer if compiled is None else tf.function(layer, jit_compile=compiled)
+    with tf.GradientTape() as tape:
+        output = call(tf.constant([[2, 9, 9, 9, 3]]))
+        loss = tf.reduce_sum(tf.cast(output, "float32") * np.arange(HIDDEN))
+    gradients = tape.gradient(loss, tables)
+    assert [type(gradient) for gradient in gradients] == [type(tf.constant(0))] * 3
+    assert np.flatnonzero(np.abs(gradients[0]).sum(axis=1)).tolist() == [2, 3, 9]
 
 
 def test_table_is_the_variable():
