@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         token_classifier,
     )
     from keras_bert.prediction import embed, fill_masks, predictor
-    from keras_bert.resizing import resize_embeddings
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
     from keras_bert.training import callbacks, initialization, resume
     from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
+    from keras_bert.training.resizing import resize_embeddings
 
 __version__ = "0.1.0"
 
@@ -67,7 +67,7 @@ _MODULES = {
     "prediction": "prediction",
     "predictor": "prediction",
     "pretrainer": "models",
-    "resize_embeddings": "resizing",
+    "resize_embeddings": "training.resizing",
     "resume": "training.resume",
     "save_pretrained": "checkpoints",
     "span_predictor": "models",
@@ -88,7 +88,7 @@ _WITH_KERAS = (
     "layers",
     "models",
     "prediction",
-    "resizing",
+    "training.resizing",
     "training.callbacks",
     "training.initialization",
     "training.optimizers",
