@@ -88,10 +88,10 @@ _WITH_KERAS = (
     "layers",
     "models",
     "prediction",
-    "training.resizing",
     "training.callbacks",
     "training.initialization",
     "training.optimizers",
+    "training.resizing",
     "training.resume",
 )
 
