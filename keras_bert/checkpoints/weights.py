@@ -89,6 +89,13 @@ def variables_of(model):
 
 def foreign_weights(model, foreign_names, orient):
     """model and a format's names -> {the format's name: float32 array}, to be written."""
+    if model.random_weights:
+        warnings.warn(
+            f"Random weights are saved, for the model's checkpoint lacked them and they were never trained: "
+            f"{', '.join(model.random_weights)}. Whoever loads the directory will take them for trained ones. Train "
+            "them first, or load and save the checkpoint as a backbone.",
+            stacklevel=4,
+        )
     weights = {}
     for name, variable in variables_of(model).items():
         try:
@@ -358,6 +365,8 @@ def _copy_weights(checkpoint, model, task, new_layers):
     for name, (variable, parts) in sources.items():
         arrays = [checkpoint.orient(name, np.asarray(checkpoint.read(part), "float32")) for part in parts]
         variable.assign(arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1))
+    variables = variables_of(model)
+    model.mark_as_random({name: variables[name] for name, _ in missing})
 
     used = {part for _, parts in sources.values() for part in parts}
     report = []

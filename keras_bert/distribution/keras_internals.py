@@ -74,7 +74,7 @@ class DistributedTrainer:
                     f"class_weight={given['class_weight']}. Give the dataset sample weights instead."
                 )
             spec = str(getattr(given.get("x"), "element_spec", None))
-            check_same(strategy, model=json.loads(self.to_json()), data=spec, weights=_digest_of(self.get_weights()))
+            check_same(strategy, model=json.loads(self.to_json()), data=spec, weights=digest_of_weights(self.weights))
         if self._replicas() > 1:
             give_replicas_own_seeds(self)
         given |= {name: self._split(given[name]) for name in ("x", "validation_data") if name in given}
@@ -204,9 +204,9 @@ def _spec_of_replica(spec):
     return spec._value_specs[0] if hasattr(spec, "_value_specs") else spec
 
 
-def _digest_of(arrays):
-    """list of arrays -> the SHA-256 of their bytes, as hexadecimal digits."""
+def digest_of_weights(variables):
+    """variables -> the SHA-256 of their bytes, as hexadecimal digits."""
     digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(array.tobytes())  # bfloat16 has no buffer to take them from
+    for variable in variables:
+        digest.update(keras.ops.convert_to_numpy(variable).tobytes())  # bfloat16 has no buffer to take them from
     return digest.hexdigest()

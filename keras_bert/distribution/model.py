@@ -11,6 +11,7 @@ from keras_bert.distribution.keras_internals import (
     SummedGradients,
     check_clips_sums,
     check_keras_version,
+    digest_of_weights,
 )
 from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
 from keras_bert.utils.checks import check_positive_integer
@@ -28,14 +29,17 @@ class BertModel(DistributedTrainer, keras.Model):
     `tf.distribute.DistributedDataset` is taken as it is.
 
     It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; and `labels`, a
-    tuple of the names of its classes in the order of the logits, or None. `.keras` files keep the three, and clones
-    have them too. Each is None where a model wasn't made by a builder.
+    tuple of the names of its classes in the order of the logits, or None. Each is None where a model wasn't made by a
+    builder. And it knows its `random_weights`: the names of the matrices that its checkpoint lacked, as long as they
+    hold the random numbers that they started with; what a head answers by them is chance. `.keras` files and
+    `from_config` keep all four, `keras.models.clone_model` doesn't.
 
     Args:
         *args: As in `keras.Model`.
         task: Name of the builder.
         config: A `BertConfig`, or a dict of its fields.
         labels: The classes' names.
+        random_weights: Name of each matrix that starts random -> the digest of its numbers.
         **kwargs: As in `keras.Model`.
 
     Raises:
@@ -55,11 +59,12 @@ class BertModel(DistributedTrainer, keras.Model):
     ('text_classifier', 2, None)
     """
 
-    def __init__(self, *args, task=None, config=None, labels=None, **kwargs):
+    def __init__(self, *args, task=None, config=None, labels=None, random_weights=None, **kwargs):
         super().__init__(*args, **kwargs)
         self._task = task
         self._bert_config = BertConfig(**config) if isinstance(config, dict) else config
         self._labels = None if labels is None else tuple(labels)
+        self._random_weights = dict(random_weights or {})
         self._accumulate = 1
 
     @property
@@ -74,12 +79,26 @@ class BertModel(DistributedTrainer, keras.Model):
     def labels(self):
         return self._labels
 
+    @property
+    def random_weights(self):
+        paths = {variable.path: variable for variable in self.weights}
+        return tuple(
+            name
+            for name, digest in self._random_weights.items()
+            if any(path.endswith(name) and digest_of_weights([variable]) == digest for path, variable in paths.items())
+        )
+
+    def mark_as_random(self, variables):
+        """{name: variable} that no checkpoint has set -> None; matrices are noted, for vectors start at 0 or 1."""
+        self._random_weights = {name: digest_of_weights([one]) for name, one in variables.items() if len(one.shape) > 1}
+
     def get_config(self):
         return {
             **super().get_config(),
             "task": self.task,
             "config": self.config and dataclasses.asdict(self.config),
             "labels": self.labels and list(self.labels),
+            "random_weights": dict(self._random_weights),
         }
 
     def compile(self, optimizer="rmsprop", loss=None, *args, accumulate=1, **kwargs):

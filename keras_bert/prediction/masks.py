@@ -36,8 +36,9 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None, batch_size=32,
         it stands in the vocabulary, and its probability, the likeliest first.
 
     Raises:
-        ValueError: If the model is another one, the tokenizer has another vocabulary size, or a text isn't a string,
-            has no [MASK] or one that is beyond `max_length`.
+        ValueError: If the model is another one or its head was never trained, for its checkpoint had none; if the
+            tokenizer has another vocabulary size; or if a text isn't a string, has no [MASK] or one that is beyond
+            `max_length`.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "bank"])
@@ -47,6 +48,12 @@ def fill_masks(texts, model, tokenizer, count=5, max_length=None, batch_size=32,
     True
     """
     check_built(model, "pretrainer", "masked_language_model")
+    if random := [name for name in model.random_weights if name.startswith("mlm/")]:
+        raise ValueError(
+            "The head for masked words must have been trained, or its answers are chance. Received: a "
+            f"{model.task} whose checkpoint lacked {', '.join(random)}, which is random still. Train it first, or load "
+            "a checkpoint that has the head."
+        )
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_positive_integer("count", count)
     max_length = check_length_of(model, max_length)

@@ -91,3 +91,17 @@ def test_other_models_are_refused(small_config, tokenizer):
         keras_bert.fill_masks([3], keras_bert.masked_language_model(backbone), tokenizer)
     with pytest.raises(ValueError, match="Received: 'model' of type str"):
         keras_bert.fill_masks("[MASK]", "model", tokenizer)
+
+
+@pytest.mark.filterwarnings("ignore:.*(start random|left over):UserWarning")
+@pytest.mark.parametrize("task", ["pretrainer", "masked_language_model"])
+def test_a_head_that_the_checkpoint_lacked_is_refused_until_it_is_trained(small_config, tokenizer, tmp_path, task):
+    keras_bert.save_pretrained(keras_bert.backbone(small_config), tokenizer, tmp_path / "encoder")
+    model, _ = keras_bert.load_pretrained(tmp_path / "encoder", task)
+    model.save(tmp_path / "model.keras")
+    for untrained in (model, keras.models.load_model(tmp_path / "model.keras")):
+        with pytest.raises(ValueError, match=rf"a {task} whose checkpoint lacked mlm/dense/kernel, which is random"):
+            keras_bert.fill_masks("the [MASK] book", untrained, tokenizer)
+    trained = keras_bert.masked_language_model(keras_bert.backbone(small_config))
+    model.get_layer("mlm").set_weights(trained.get_layer("mlm").get_weights())
+    assert len(keras_bert.fill_masks("the [MASK] book", model, tokenizer)[0]) == 5
