@@ -214,7 +214,8 @@ def main(config):
     step = 0 if config.output is None else resume.restore(model)
     if step == config.steps:
         print(f"All {step} steps are done: nothing is left to train.")
-    before = keras_bert.fill_masks(sentences, model, tokenizer, count=3)
+    is_new = any(name.startswith("mlm/") for name in model.random_weights)  # its checkpoint had no such head
+    before = [[]] * len(sentences) if is_new else keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
     print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
     for begin, epochs in keras_bert.resume.calls_of_fit(step, config.steps, config.evaluate_every):
@@ -243,7 +244,7 @@ def main(config):
         print(sentence)
         for moment, masks in zip((f"at step {step}", "at the end"), found, strict=True):
             words = " | ".join(", ".join(f"{token} {share:.2f}" for token, share in mask) for mask in masks)
-            print(f"    {moment}: {words}")
+            print(f"    {moment}: {words or 'nothing, for the head is new'}")
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
 
 
