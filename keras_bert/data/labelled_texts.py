@@ -55,11 +55,10 @@ class LabelledTexts:
         for number, row in self._checked():
             self.counts[row[-1]] += 1
             self._firsts.setdefault(row[-1], number)
-            for text in row[:-1]:
-                if is_blank(text):
-                    blank.append(number)
-                if "\ufffd" in text:
-                    lost.append(number)
+            if any(map(is_blank, row[:-1])):
+                blank.append(number)
+            if any("\ufffd" in text for text in row[:-1]):
+                lost.append(number)
         if not self.counts:
             raise ValueError(f"There is no example in {name}. At least one with a text and a label is expected.")
         self.place = self._rows.place
@@ -93,12 +92,12 @@ class LabelledTexts:
         """numbers of blank texts, and of those with lost characters -> remarks on them."""
         if blank:
             yield (
-                f"{len(blank)} texts of {self.name} are blank ({self.place} {first_of(blank)}). The model sees nothing "
-                "of them but their labels. Remove them, or check that the text column is the right one."
+                f"{len(blank)} examples of {self.name} have a blank text ({self.place} {first_of(blank)}), of which a "
+                "model sees nothing. Remove them, or check that the text column is the right one."
             )
         if lost:
             yield (
-                f"{len(lost)} texts of {self.name} have the character U+FFFD ({self.place} {first_of(lost)}), which "
+                f"{len(lost)} examples of {self.name} have the character U+FFFD ({self.place} {first_of(lost)}), which "
                 "stands for those that were lost when the text was read in a wrong encoding. Make the file anew."
             )
 
@@ -158,8 +157,9 @@ def read_labelled_texts(path, text_column="text", label_column="label"):
 
     A table has a line of cells for each example, below a header. The separator is the one of tab, comma, semicolon and
     vertical bar by which the header has the wanted columns. Cells may be quoted as in RFC 4180; between tabs, however,
-    they are taken as they are, unless the file's name ends in .csv or it is in UTF-16, as spreadsheets write it. JSON
-    is an object an example: one a line, or all of them in an array, which may be the `data` of an object.
+    they are taken as they are, unless the header's first is quoted, the file's name ends in .csv, or it is in UTF-16,
+    as spreadsheets write it. JSON is an object an example: one a line, or all of them in an array, which may be the
+    `data` of an object.
 
     Args:
         path: A file whose name ends in .tsv, .csv, .txt, .tab, .json, .jsonl or .ndjson, and perhaps in .gz behind it;

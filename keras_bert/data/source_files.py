@@ -117,14 +117,14 @@ def check_readable(path, suffixes, what, others=False):
     Convert it (pip install pandas pyarrow): python -c "import pandas;
     pandas.read_parquet('reviews.parquet').to_json('reviews.jsonl', orient='records', lines=True)"
     """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Give a file of it. It {_holdings(path, suffixes)}")
     suffix = suffix_of(path)
     if suffix not in suffixes and not (others and not _way_from(suffix, path)):
         raise ValueError(
             f"Files of {what} end in {', '.join(suffixes[:-1])} or {suffixes[-1]}, or one of these and .gz. Received: "
             f"{path}. {_way_from(suffix, path) or 'Rename it if it is one of these, or convert it.'}"
         )
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder. Give a file of it. It {_holdings(path, suffixes)}")
     if not path.is_file():
         raise ValueError(
             f"There is no file {path}. Its directory, {path.parent.resolve()}, {_holdings(path.parent, suffixes)}"

@@ -178,9 +178,9 @@ def layout_of(path, columns):
 
     The separator is the one of tab, comma, semicolon and vertical bar by which the first line has the wanted columns;
     if several do, or none, the one that gives most cells. A line `sep=;` before it tells the separator. Cells may be
-    quoted as in RFC 4180; between tabs, however, only if the file's name ends in .csv or it is in UTF-16, as
-    spreadsheets write it. The first line is the header. Only where all columns are given by number it may be an
-    example: if its label is a number, or another line's label too.
+    quoted as in RFC 4180; between tabs, however, only if the header's first is, as R writes it, if the file's name ends
+    in .csv, or if it is in UTF-16, as spreadsheets write it. The first line is the header. Only where all columns are
+    given by number it may be an example: if its label is a number, or another line's label too.
 
     Args:
         path: A `Path`.
@@ -200,7 +200,7 @@ def layout_of(path, columns):
         raise ValueError(f"There is no example in {path}: it is empty. Give a header, and a line for each example.")
     told = re.fullmatch("sep=(.)", head[starts[0]].strip())
     num_before = starts[1] if told and len(starts) > 1 else starts[0]
-    is_quoted = suffix_of(path) == ".csv" or file.encoding == "utf-16"
+    is_quoted = suffix_of(path) == ".csv" or file.encoding == "utf-16" or head[num_before].startswith('"')
     rows = {
         mark: _first_row(head[num_before:], mark, is_quoted or mark != "\t")
         for mark in (told[1] if told else _SEPARATORS)

@@ -41,13 +41,13 @@ def test_blank_texts_and_lost_characters_are_listed(tmp_path):
     content = "text\tlabel\n\tyes\ngood\tyes\n \u200b\u00a0\tno\n좋\ufffd다\tno\n"
     examples, (blank, lost) = read(tmp_path, content)
     assert len(examples) == 4
-    assert blank.startswith("2 texts of ") and "are blank (line 2, 4)" in blank
-    assert lost.startswith("1 texts of ") and "U+FFFD (line 5)" in lost
+    assert blank.startswith("2 examples of ") and "have a blank text (line 2, 4)" in blank
+    assert lost.startswith("1 examples of ") and "U+FFFD (line 5)" in lost
 
 
 def test_what_is_many_is_counted_and_the_first_twenty_told(tmp_path):
     _, (blank,) = read(tmp_path, "text\tlabel\n" + "\tyes\n" * 23)
-    assert blank.startswith("23 texts") and f"({'line ' + ', '.join(map(str, range(2, 22)))} and 3 more)" in blank
+    assert blank.startswith("23 examples") and f"({'line ' + ', '.join(map(str, range(2, 22)))} and 3 more)" in blank
 
 
 def test_classes_with_one_example_are_listed():

@@ -32,6 +32,7 @@ def refused(path, message, **columns):
         ("bars.txt", "id|text|label\n1|good|yes\n2|bad|no\n"),
         ("tabs.txt", "id\ttext\tlabel\n1\tgood\tyes\n2\tbad\tno\n"),
         ("tabs.csv", 'text\tlabel\n"good"\tyes\nbad\tno\n'),
+        ("quoted.tsv", '"text"\t"label"\n"good"\t"yes"\n"bad"\t"no"\n'),
         ("commas.tsv", "text,label\ngood,yes\nbad,no\n"),
         ("told.csv", "sep=;\ntext;label\ngood;yes\nbad;no\n"),
         ("spaces.csv", 'id, text , label\n1, "good", yes\n2, "bad", no\n'),
