@@ -42,6 +42,9 @@ class WordPieceTokenizer:
             Hangul syllables apart: give False for Korean.
         added_tokens: As in `add_tokens`.
 
+    Attributes:
+        rows: How many rows the token embedding has that it was loaded with, if there are more than tokens; else None.
+
     Raises:
         ValueError: If special tokens are missing, tokens are empty, there twice or no strings, ids have gaps, or a
             setting isn't one of those above.
@@ -72,7 +75,7 @@ class WordPieceTokenizer:
         check_vocabulary(tokens)
         self.lowercase = lowercase
         self.strip_accents = strip_accents
-        self.rows = None  # of the token embedding that it was loaded with, where there are more than tokens
+        self.rows = None
         self._set_tokens(tokens, as_added_tokens(added_tokens))
 
     def _set_tokens(self, tokens, added_tokens):
@@ -156,7 +159,7 @@ class WordPieceTokenizer:
             texts: Strings: a list, a string tensor [B], or one string.
             keep_special_tokens: Whether "[MASK]", "[SEP]" and the like in a text become that token. If not, they are
                 plain text (brackets and a word), so that what users type can't forge them. `tokenizers` keeps them
-                unless its `encode_special_tokens` is set.
+                unless its `encode_special_tokens` is set. Tokens that were added are found either way.
 
         Returns:
             Ragged int32 [B, (T)]; for one string, int32 [T].
