@@ -125,6 +125,26 @@ class DistributedTrainer:
         return super()._make_function(step_with_axis)
 
 
+class KnownByClones:
+    """Lets a clone of a `keras.Model` have its `identity`, a dict of arguments; it is mixed in before it.
+
+    `keras.models.clone_model` runs a model's layers anew and calls its class with the inputs and outputs alone. So the
+    outputs carry the identity.
+    """
+
+    def _run_through_graph(self, *args, **kwargs):
+        outputs = super()._run_through_graph(*args, **kwargs)
+        for output in keras.tree.flatten(outputs):
+            if isinstance(output, keras.KerasTensor):
+                output._identity_of_model = self.identity
+        return outputs
+
+
+def identity_carried_by(outputs):
+    """list of KerasTensors -> the identity of the model that they were cloned from, or {}."""
+    return getattr(outputs[0], "_identity_of_model", {}) if outputs else {}
+
+
 class SummedGradients:
     """Lets a Keras optimizer, mixed in before it, sum the gradients of all replicas before it clips them."""
 

@@ -8,17 +8,19 @@ from keras import ops, tree
 from keras_bert.config import BertConfig
 from keras_bert.distribution.keras_internals import (
     DistributedTrainer,
+    KnownByClones,
     SummedGradients,
     check_clips_sums,
     check_keras_version,
     digest_of_weights,
+    identity_carried_by,
 )
 from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
 from keras_bert.utils.checks import check_positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class BertModel(DistributedTrainer, keras.Model):
+class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     """A functional `keras.Model` whose training doesn't depend on how many devices share the work.
 
     On one device it trains as `keras.Model` does, but that every optimizer gets whole gradients: Keras's own would take
@@ -31,8 +33,8 @@ class BertModel(DistributedTrainer, keras.Model):
     It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; and `labels`, a
     tuple of the names of its classes in the order of the logits, or None. Each is None where a model wasn't made by a
     builder. And it knows its `random_weights`: the names of the matrices that its checkpoint lacked, as long as they
-    hold the random numbers that they started with; what a head answers by them is chance. `.keras` files and
-    `from_config` keep all four, `keras.models.clone_model` doesn't.
+    hold the random numbers that they started with; what a head answers by them is chance. `.keras` files keep all four;
+    clones, whose weights are new, the first three.
 
     Args:
         *args: As in `keras.Model`.
@@ -61,7 +63,10 @@ class BertModel(DistributedTrainer, keras.Model):
 
     def __init__(self, *args, task=None, config=None, labels=None, random_weights=None, **kwargs):
         super().__init__(*args, **kwargs)
-        self._task = task
+        identity = {"task": task, "config": config, "labels": labels}
+        if task is None:
+            identity |= identity_carried_by(self.outputs)
+        self._task, config, labels = identity.values()
         self._bert_config = BertConfig(**config) if isinstance(config, dict) else config
         self._labels = None if labels is None else tuple(labels)
         self._random_weights = dict(random_weights or {})
@@ -78,6 +83,10 @@ class BertModel(DistributedTrainer, keras.Model):
     @property
     def labels(self):
         return self._labels
+
+    @property
+    def identity(self):
+        return {"task": self.task, "config": self.config, "labels": self.labels}
 
     @property
     def random_weights(self):

@@ -82,7 +82,6 @@ def test_clones_compute_the_same_with_weights_of_their_own(name):
     assert not {id(v) for v in clone_of(name).variables} & {id(v) for v in shared(name).variables}
 
 
-@pytest.mark.xfail(strict=True, reason="Keras's clone_model calls BertModel without task, config and labels")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_clones_know_what_they_are(name):
     clone = clone_of(name)
