@@ -94,6 +94,7 @@ def _probabilities(rows, model, tokenizer):
     if model.task == "pretrainer":
         inputs["cls_positions"] = tf.zeros([len(rows), 1], tf.int32)
     logits = model.predict_on_batch({name: value.numpy() for name, value in inputs.items()})["mlm"]  # [B, M, V]
+    logits = logits[..., : tokenizer.vocabulary_size]  # some checkpoints have more rows than tokens
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     return [shares[: len(masks)] for shares, masks in zip(probabilities, places, strict=True)]
 

@@ -66,6 +66,11 @@ class _Logits:
 
     def __init__(self, model, tokenizer, max_length, stride, pairs):
         check_max_length(max_length, 2 if pairs else 1)
+        if pairs and model.config.num_segments < 2:
+            raise ValueError(
+                "Pairs of texts need a model with two segments, for the second text's is 1. Received: a model with "
+                f"num_segments={model.config.num_segments}. Give single texts, or use another checkpoint."
+            )
         if stride is not None and pairs:
             raise ValueError("Pairs of texts don't run in windows. Give `stride` or `pairs`, not both.")
         if stride is not None:

@@ -105,3 +105,13 @@ def test_a_head_that_the_checkpoint_lacked_is_refused_until_it_is_trained(small_
     trained = keras_bert.masked_language_model(keras_bert.backbone(small_config))
     model.get_layer("mlm").set_weights(trained.get_layer("mlm").get_weights())
     assert len(keras_bert.fill_masks("the [MASK] book", model, tokenizer)[0]) == 5
+
+
+def test_rows_without_a_token_are_no_answers(tokenizer, small_config):
+    """As in checkpoints whose number of rows was rounded up: here from 15 to 16, and the last one is the likeliest."""
+    config = dataclasses.replace(small_config, vocabulary_size=16)
+    model = keras_bert.masked_language_model(keras_bert.backbone(config))
+    model.get_layer("mlm").bias.assign([0.0] * 15 + [99.0])
+    [answers] = keras_bert.fill_masks("a [MASK] book", model, tokenizer, count=15)
+    assert {token for token, _ in answers} == {*tokenizer.vocabulary}
+    assert sum(share for _, share in answers) == pytest.approx(1.0, abs=1e-5)

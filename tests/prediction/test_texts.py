@@ -84,3 +84,11 @@ def test_what_does_not_fit_is_refused(backbone, tokenizer):
     regressor = keras_bert.text_regressor(backbone)
     for score_range in ((5, 0), 5, (float("nan"), 1), ("low", "high")):
         refused("the lower first", regressor, tokenizer, score_range=score_range)
+
+
+def test_pairs_want_a_model_with_two_segments(tokenizer, small_config):
+    config = dataclasses.replace(small_config, num_segments=1)
+    model = keras_bert.text_classifier(keras_bert.backbone(config), 2)
+    assert keras_bert.predictor(model, tokenizer)("good")["label"] in ("0", "1")
+    with pytest.raises(ValueError, match=r"two segments.*num_segments=1"):
+        keras_bert.predictor(model, tokenizer, pairs=True)
