@@ -83,13 +83,13 @@ def main(config):
     train = keras_bert.data.read_squad(config.train or SAMPLES / "en_train.json")
     valid = keras_bert.data.read_squad(config.valid or SAMPLES / "en_valid.json")
     test = config.test and keras_bert.data.read_squad(config.test)
-    metric = config.metric or metric_of(valid)
+    metric = config.metric or valid.metric
     for questions in filter(None, (valid, test)):
         if questions.has_impossible and metric != "squad2":
             raise ValueError(f"{questions.name} has questions without an answer. Choose metric squad2.")
     for remark in keras_bert.data.squad.shared_questions(train, valid, test):
         warnings.warn(remark, stacklevel=2)
-    if metric in ("squad", "squad2") and rules_by_script(valid) != "squad":
+    if metric in ("squad", "squad2") and valid.rules_by_script != "squad":
         warnings.warn(f"Answers of {valid.name} have no spaces between words, of which {metric}'s F1 is.", stacklevel=2)
     train = common.limited(train, config)
     train.for_training()
@@ -119,7 +119,7 @@ def main(config):
     def scores():
         """-> scores on `valid`, and for v2.0 the threshold of no answer that is best there."""
         texts, null_differences = answers_to(valid, predict, config.batch_size)
-        gold, threshold = right_answers(valid), {}
+        gold, threshold = valid.right_answers, {}
         if metric == "squad2":
             threshold["null_threshold"] = keras_bert.metrics.best_null_threshold(texts, null_differences, gold)
         texts = with_nulls(texts, null_differences, **threshold)
@@ -140,7 +140,7 @@ def main(config):
     if test or config.predictions:
         texts, null_differences = answers_to(test or valid, predict, config.batch_size)
         texts = with_nulls(texts, null_differences, threshold)
-        test_scores = test and keras_bert.metrics.score_answers(texts, right_answers(test), metric)
+        test_scores = test and keras_bert.metrics.score_answers(texts, test.right_answers, metric)
         if config.predictions and is_chief:
             write_predictions(texts, null_differences if metric == "squad2" else None, config.predictions)
     if config.export is not None and is_chief:
@@ -149,18 +149,6 @@ def main(config):
     if threshold is not None:
         metrics["null_threshold"] = metrics.pop("valid_null_threshold")  # no score of `valid`
     return metrics
-
-
-def metric_of(questions):
-    """Questions -> whose official script is for such a file."""
-    if questions.has_impossible:
-        return "squad2"
-    return "korquad" if questions.version.startswith("KorQuAD") else rules_by_script(questions)
-
-
-def rules_by_script(questions):
-    """Questions -> the rules whose F1 tells something of their answers."""
-    return keras_bert.metrics.question_answering.rules_by_script(text for row in questions for text, _ in row.answers)
 
 
 def answers_to(questions, predict, batch_size):
@@ -178,11 +166,6 @@ def with_nulls(texts, null_differences, null_threshold=None):
     if null_threshold is None:
         return texts
     return {name: "" if null_differences[name] > null_threshold else text for name, text in texts.items()}
-
-
-def right_answers(questions):
-    """Questions -> id: list of texts."""
-    return {row.id: [text for text, _ in row.answers] for row in questions}
 
 
 def write_predictions(texts, null_differences, directory):

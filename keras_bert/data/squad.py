@@ -5,6 +5,7 @@ import random
 from typing import NamedTuple
 
 from keras_bert.data.source_files import Faults, half_a_pair
+from keras_bert.metrics.question_answering import rules_by_script
 from keras_bert.utils.checks import some_of
 from keras_bert.utils.files import first_of
 
@@ -92,6 +93,23 @@ class Questions:
 
     def __iter__(self):
         return iter(self._rows)
+
+    @property
+    def right_answers(self):
+        """Question's id -> its right answers: a dict of lists of strings."""
+        return {question.id: [text for text, _ in question.answers] for question in self}
+
+    @property
+    def rules_by_script(self):
+        """The rules of scoring that suit the script of the answers, as in `keras_bert.metrics.score_answers`."""
+        return rules_by_script(text for question in self for text, _ in question.answers)
+
+    @property
+    def metric(self):
+        """The rules of the official script for such a file, as in `keras_bert.metrics.score_answers`."""
+        if self.has_impossible:
+            return "squad2"
+        return "korquad" if self.version.startswith("KorQuAD") else self.rules_by_script
 
     def with_reasons(self, reasons):
         """Returns these questions, with more reasons why nothing can be learned from some.

@@ -70,15 +70,15 @@ def test_what_answer_writes_is_used_again(answer, riddles, dropout_rates):
     assert dropout_rates(riddles / "again") == {0.0}
 
 
-def test_the_metric_is_that_of_the_files_official_script(answer):
+def test_the_metric_is_that_of_the_files_official_script():
     question = Question("a", "who?", "Ann ran.", (("Ann", 0),))
     for version, metric in (("1.1", "squad"), ("v2.0", "squad"), ("KorQuAD_v1.0_dev", "korquad")):
-        assert answer.metric_of(Questions([question], version=version)) == metric
+        assert Questions([question], version=version).metric == metric
     unanswered = Question("b", "who?", "It rains.")
-    assert answer.metric_of(Questions([question, unanswered])) == "squad2"
-    assert answer.metric_of(Questions([question, unanswered], version="KorQuAD_v1.0_dev")) == "squad2"
+    assert Questions([question, unanswered]).metric == "squad2"
+    assert Questions([question, unanswered], version="KorQuAD_v1.0_dev").metric == "squad2"
     for text, metric in (("北京", "cmrc"), ("東京タワー", "korquad"), ("부산", "squad")):
-        assert answer.metric_of(Questions([question._replace(answers=((text, 0),))])) == metric
+        assert Questions([question._replace(answers=((text, 0),))]).metric == metric
 
 
 def test_answer_reads_flat_files_and_says_what_makes_scores_doubtful(answer, tmp_path):
