@@ -174,11 +174,6 @@ class TestClassificationHead:
         with pytest.raises(ValueError, match="`num_classes`"):
             ClassificationHead(num_classes)
 
-    @pytest.mark.parametrize("labels", [["a"], ["a", "b", "c"], ["a", "a"], [], "ab", 5, [["a"], ["b"]], [1, 2]])
-    def test_bad_labels(self, labels):
-        with pytest.raises(ValueError, match="`labels`"):
-            ClassificationHead(2, labels=labels)
-
     @pytest.mark.parametrize("arguments", [{"dropout": 1.0}, {"dropout": -0.1}, {"initializer_range": 0.0}])
     def test_bad_rate_and_range(self, arguments):
         (name,) = arguments
@@ -211,8 +206,7 @@ CONFIGS = [
             "initializer_range": 0.03,
         },
     ),
-    (ClassificationHead, {"num_classes": 3, "dropout": 0.25, "initializer_range": 0.03, "labels": ["a", "b", "c"]}),
-    (ClassificationHead, {"num_classes": 3, "dropout": 0.25, "initializer_range": 0.03, "labels": None}),
+    (ClassificationHead, {"num_classes": 3, "dropout": 0.25, "initializer_range": 0.03}),
     (NSPHead, {"initializer_range": 0.03}),
 ]
 
@@ -222,12 +216,6 @@ def test_config_round_trip(kind, arguments):
     config = kind(**arguments, name="head").get_config()
     assert {key: config[key] for key in arguments} == arguments
     assert kind.from_config(config).get_config() == config
-
-
-def test_labels_survive_the_config():
-    head = ClassificationHead(2, labels=["부정", "긍정"])
-    assert head.labels == ("부정", "긍정")
-    assert ClassificationHead.from_config(head.get_config()).labels == ("부정", "긍정")
 
 
 def wrapped(kind):
@@ -243,7 +231,7 @@ def wrapped(kind):
         output = MLMHead(VOCABULARY, HIDDEN, activation="gelu_tanh")(*inputs)
         return keras.Model(inputs, output), [states(), TestMLMHead.positions, TestMLMHead.table]
     if kind == "classification":
-        return keras.Model(sequence, ClassificationHead(2, labels=["no", "yes"])(sequence)), states()
+        return keras.Model(sequence, ClassificationHead(2)(sequence)), states()
     return keras.Model(sequence, NSPHead()(sequence)), states()
 
 
@@ -253,5 +241,3 @@ def test_save_and_load(tmp_path, kind):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(batch), model(batch))
-    if kind == "classification":
-        assert loaded.layers[-1].labels == ("no", "yes")
