@@ -18,7 +18,7 @@ def written(folder, content, name):
     return folder / name
 
 
-def refused(path, message, **columns):
+def check_refused(path, message, **columns):
     """A path, a pattern -> the error that it is refused with."""
     with pytest.raises(ValueError, match=message) as caught:
         read_labelled_texts(path, **columns)
@@ -68,10 +68,10 @@ def test_quotation_marks_between_tabs_are_part_of_the_text(tmp_path):
 
 def test_columns_are_chosen_by_number(tmp_path):
     path = written(tmp_path, "text,text,label\na,good,yes\nb,bad,no\n", "twice.csv")
-    refused(path, "has 2 columns 'text'.*Choose one by number, counted from 0")
+    check_refused(path, "has 2 columns 'text'.*Choose one by number, counted from 0")
     assert list(read_labelled_texts(path, text_column=1, label_column="label")) == ROWS
     assert list(read_labelled_texts(path, text_column="1", label_column="-1")) == ROWS
-    refused(path, "no column '3'", text_column="3")
+    check_refused(path, "no column '3'", text_column="3")
     path = written(tmp_path, "0,text,label\ngood,b,yes\nbad,d,no\n", "named.csv")
     assert list(read_labelled_texts(path, text_column="0")) == ROWS  # a name comes before a number
 
@@ -88,27 +88,29 @@ def test_columns_are_chosen_by_number(tmp_path):
 def test_by_number_a_table_needs_no_header(tmp_path, content, expected):
     path = written(tmp_path, content, "train.csv")
     if expected is None:
-        refused(path, "no example", text_column=0, label_column=1)
+        check_refused(path, "no example", text_column=0, label_column=1)
     else:
         assert list(read_labelled_texts(path, text_column=0, label_column=1)) == expected
 
 
 def test_two_columns_must_not_be_one(tmp_path):
     path = written(tmp_path, "text,label\ngood,yes\n", "train.csv")
-    refused(path, "must be different ones. Received: 'label', 'label'", text_column="label")
-    refused(path, "must be different ones. Received: '1', 'label'", text_column="1")
+    check_refused(path, "must be different ones. Received: 'label', 'label'", text_column="label")
+    check_refused(path, "must be different ones. Received: '1', 'label'", text_column="1")
 
 
 def test_all_faults_are_told_at_once(tmp_path):
     lines = [f"text {i}\tyes" if i % 2 else f"text {i}" for i in range(60)]
-    message = refused(written(tmp_path, "\n".join(["text\tlabel", *lines]), "train.tsv"), "train.tsv has 30 faults:\n")
+    message = check_refused(
+        written(tmp_path, "\n".join(["text\tlabel", *lines]), "train.tsv"), "train.tsv has 30 faults:\n"
+    )
     told = message.split("\n")[1:]
     assert told[0] == "  line 2 has 1 cells, but the header has 2: ['text 0']"
     assert told[19].startswith("  line 40 has 1 cells")
     assert told[20:] == ["  and 10 more", "Correct or remove what is wrong."]
     rows = [{"text": 3, "label": "a"}, {"text": "b"}, {"text": "c", "label": None}, {"text": "d", "label": [1]}, 5]
     path = written(tmp_path, json.dumps([*rows, {"text": "e", "label": float("nan")}]), "train.json")
-    told = refused(path, "has 6 faults").split("\n")[1:-1]
+    told = check_refused(path, "has 6 faults").split("\n")[1:-1]
     assert [line.partition(":")[0] for line in told] == [
         "  item 1 has no text",
         "  item 2 must be an object with the key 'label'. It has",
@@ -118,14 +120,14 @@ def test_all_faults_are_told_at_once(tmp_path):
         "  item 6 has no label",
     ]
     path = written(tmp_path, '{"text": "a"\n{"text": "b", "label": "x"}\n[]\n{]\n', "train.jsonl")
-    assert refused(path, "has 3 faults").count("isn't JSON") == 2
+    assert check_refused(path, "has 3 faults").count("isn't JSON") == 2
     path = written(tmp_path, 'text,label\n"a" b,yes\nc,d,e\n"f\n', "train.csv")
-    assert refused(path, "has 3 faults").count("isn't CSV") == 2
+    assert check_refused(path, "has 3 faults").count("isn't CSV") == 2
 
 
 def test_a_header_in_the_middle_is_no_example(tmp_path):
     path = written(tmp_path, "text,label\ngood,yes\ntext,label\nbad,no\n", "joined.csv")
-    refused(path, "Line 3 of .* is the header once more")
+    check_refused(path, "Line 3 of .* is the header once more")
 
 
 def test_lines_that_lack_other_cells_are_read_with_a_warning(tmp_path):
@@ -141,9 +143,11 @@ def test_an_unclosed_quotation_mark_that_swallows_examples_is_told(tmp_path):
 
 
 def test_hints_where_separators_and_line_breaks_are_in_texts(tmp_path):
-    refused(written(tmp_path, "text,label\ngood, very,yes\n", "a.csv"), "has 3 cells.*Quote a text that has separators")
-    refused(written(tmp_path, 'label\ttext\nyes\t"a\nno\n', "a.tsv"), "Line 3 .*has 1 cells")
-    refused(written(tmp_path, 'text\tlabel\n"a\nb"\tno\n', "b.tsv"), "let the file's name end in .csv")
+    check_refused(
+        written(tmp_path, "text,label\ngood, very,yes\n", "a.csv"), "has 3 cells.*Quote a text that has separators"
+    )
+    check_refused(written(tmp_path, 'label\ttext\nyes\t"a\nno\n', "a.tsv"), "Line 3 .*has 1 cells")
+    check_refused(written(tmp_path, 'text\tlabel\n"a\nb"\tno\n', "b.tsv"), "let the file's name end in .csv")
 
 
 @pytest.mark.parametrize(
@@ -168,13 +172,13 @@ def test_hints_where_separators_and_line_breaks_are_in_texts(tmp_path):
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_way_out(tmp_path, name, content, message):
-    refused(written(tmp_path, content, name), message)
+    check_refused(written(tmp_path, content, name), message)
 
 
 def test_a_folder_is_refused_with_what_it_holds(tmp_path):
     (tmp_path / "a.csv").mkdir()
     written(tmp_path / "a.csv", "", "b.jsonl.gz")
-    refused(tmp_path / "a.csv", "is a folder. Give a file of it. It holds b.jsonl.gz")
+    check_refused(tmp_path / "a.csv", "is a folder. Give a file of it. It holds b.jsonl.gz")
 
 
 @pytest.mark.skipif(shutil.which("iconv") is None, reason="iconv isn't installed")
@@ -194,7 +198,7 @@ def test_a_folder_is_refused_with_what_it_holds(tmp_path):
 )
 def test_another_encoding_is_recognised_and_the_command_converts_it(tmp_path, encoding, named, text):
     path = written(tmp_path, f"text,label\n{text},yes\nbad,no\n".encode(encoding), "train.csv")
-    message = refused(path, f"iconv -f {named} -t UTF-8")
+    message = check_refused(path, f"iconv -f {named} -t UTF-8")
     assert text in message or named == "UTF-16LE"
     subprocess.run(message.split("Convert it: ")[1].split(" (if")[0], shell=True, check=True)
     assert list(read_labelled_texts(tmp_path / "utf8-train.csv")) == [(text, "yes"), ("bad", "no")]
@@ -206,7 +210,7 @@ def test_a_few_bytes_that_are_not_utf8_are_told_and_can_be_left_out(tmp_path):
     path = written(
         tmp_path, b"\n".join(line.encode("utf-8" if "yes" in line else "latin-1") for line in lines), "a.csv"
     )
-    message = refused(path, "line 7 has the byte 0xe9 .* but not line 7, 9. Correct that")
+    message = check_refused(path, "line 7 has the byte 0xe9 .* but not line 7, 9. Correct that")
     subprocess.run(message.split("bytes out: ")[1].split(" (iconv")[0], shell=True, check=False)
     assert [row for row in read_labelled_texts(tmp_path / "utf8-a.csv") if row[1] == "no"] == [
         ("caf", "no"),
