@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING
 import wrapt
 
 if TYPE_CHECKING:
-    from keras_bert import checkpoints, data, distribution, export, layers, metrics, models, prediction, text, training
+    from keras_bert import (
+        checkpoints,
+        data,
+        distribution,
+        export,
+        layers,
+        metrics,
+        models,
+        prediction,
+        runtime,
+        text,
+        training,
+    )
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.config import BertConfig
-    from keras_bert.export import export_saved_model
+    from keras_bert.export import export_onnx, export_saved_model
     from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
     from keras_bert.models import (
         backbone,
@@ -56,6 +68,7 @@ _MODULES = {
     "distribution": "distribution",
     "embed": "prediction",
     "export": "export",
+    "export_onnx": "export",
     "export_saved_model": "export",
     "fill_masks": "prediction",
     "initialization": "training.initialization",
@@ -69,6 +82,7 @@ _MODULES = {
     "pretrainer": "models",
     "resize_embeddings": "training.resizing",
     "resume": "training.resume",
+    "runtime": "runtime",
     "save_pretrained": "checkpoints",
     "span_predictor": "models",
     "text": "text",
@@ -112,6 +126,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "distribution",
     "embed",
     "export",
+    "export_onnx",
     "export_saved_model",
     "fill_masks",
     "initialization",
@@ -125,6 +140,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "pretrainer",
     "resize_embeddings",
     "resume",
+    "runtime",
     "save_pretrained",
     "span_predictor",
     "text",
