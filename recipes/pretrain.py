@@ -4,11 +4,12 @@
     python recipes/pretrain.py --corpus 'texts/*.txt' --size base --vocabulary-size 30000 --batch-size 256 \
                                --learning-rate 1e-4 --steps 100000 --evaluate-every 1000 \
                                --precision mixed_bfloat16 --output bert
-    python recipes/pretrain.py --corpus 'reports/*.txt' --pretrained DIR-OR-HUB-ID --steps 5000 \
+    python recipes/pretrain.py --corpus 'reports/*.txt' --pretrained DIR-OR-HUB-ID --no-next-sentence --steps 5000 \
                                --output bert-reports                          goes on from a checkpoint, in your domain
 
-A corpus is text in UTF-8, also compressed by gzip: a paragraph a line, a blank line between documents. With --output,
-what training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the same command goes on; where it has
+A corpus is text in UTF-8, also compressed by gzip: a paragraph a line, a blank line between documents. Where most
+documents are one sentence, as tweets are, nothing can be learned of next ones: --no-next-sentence. With --output, what
+training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the same command goes on; where it has
 finished, it evaluates OUTPUT and trains nothing. Once OUTPUT is there, the checkpoints can be removed.
 
 Expect, without options: valid_mlm_accuracy 0.36 (the most frequent word alone: 0.096), in 3 minutes on 2 cores of an
@@ -56,6 +57,8 @@ class Config:
         pretrained: Checkpoint to go on from, with its vocabulary: a directory or a hub id.
         max_length: Tokens in a row.
         whole_word: Mask whole words in training; evaluation masks tokens.
+        next_sentence: Learn the next sentence beside masked words. Without it, words alone: for a domain's language, or
+            documents of one sentence.
         output: Directory for the model, in Hugging Face's layout.
         tensorboard: Directory for TensorBoard's logs.
         steps: Optimizer steps.
@@ -91,6 +94,7 @@ class Config:
     pretrained: str | None = None
     max_length: int = 128
     whole_word: bool = False
+    next_sentence: bool = True
     output: Path | None = None
     tensorboard: Path | None = None
     steps: int = 1000
@@ -177,6 +181,7 @@ def main(config):
 
     # Batches: to train on, to evaluate on, and some to count words in.
     def batches(files, size, **options):
+        options["next_sentence"] = config.next_sentence
         return keras_bert.data.PretrainingBatches(files, tokenizer, size, config.max_length, config.seed, **options)
 
     hold_out = None
@@ -207,8 +212,8 @@ def main(config):
     with strategy.scope():
         model.compile(
             optimizer(schedule, epsilon=config.epsilon),
-            loss={"mlm": cross_entropy, "nsp": cross_entropy},  # and their sum
-            weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
+            loss=dict.fromkeys(model.output, cross_entropy),  # of mlm and nsp, and their sum
+            weighted_metrics={name: ["accuracy"] for name in model.output},
             accumulate=config.accumulate,
         )
     step = 0 if config.output is None else resume.restore(model)
@@ -217,7 +222,7 @@ def main(config):
     is_new = any(name.startswith("mlm/") for name in model.random_weights)  # its checkpoint had no such head
     before = [[]] * len(sentences) if is_new else keras_bert.fill_masks(sentences, model, tokenizer, count=3)
     # Before fit, which else would take a batch of the training data to build the metrics, and lose it.
-    print(json.dumps({"step": step, **model.evaluate(held_out, verbose=0, return_dict=True)}))
+    print(json.dumps({"step": step, **evaluate(model, held_out)}))
     for begin, epochs in keras_bert.resume.calls_of_fit(step, config.steps, config.evaluate_every):
         model.fit(
             keras_bert.distribution.own_batches(throughput.count(train.dataset(begin)), strategy),
@@ -231,10 +236,10 @@ def main(config):
     # What came of it.
     if config.output is not None and is_chief and not finished:
         keras_bert.save_pretrained(model, tokenizer, config.output)
-    scores = model.evaluate(held_out, verbose=0, return_dict=True)
+    scores = evaluate(model, held_out)
     metrics = {
         "train_loss": model.history.history["loss"][-1] if model.history.epoch else None,
-        **{f"valid_{name}": scores[name] for name in ("mlm_loss", "mlm_accuracy", "nsp_loss", "nsp_accuracy")},
+        **{f"valid_{name}": score for name, score in scores.items() if name != "loss"},
         "valid_mlm_perplexity": math.exp(min(scores["mlm_loss"], 700)),  # beyond, there is no float
         "unigram_accuracy": float(held_out_counts[counts.argmax()] / held_out_counts.sum()),
         "documents_without_sentences": train.counts["documents_without_sentences"],  # so far, each epoch's
@@ -250,8 +255,9 @@ def main(config):
 
 def build(config, files, checkpoint):
     """Config, the corpus's files, the checkpoint to load or None -> the model and its tokenizer."""
+    task = "pretrainer" if config.next_sentence else "masked_language_model"
     if checkpoint is not None:
-        return keras_bert.load_pretrained(checkpoint, task="pretrainer", backbone_dropout=config.dropout)
+        return keras_bert.load_pretrained(checkpoint, task=task, backbone_dropout=config.dropout)
     if config.vocabulary == "train":
         vocabulary = keras_bert.train_vocabulary(
             files, config.vocabulary_size, lowercase=config.lowercase, strip_accents=False
@@ -261,10 +267,17 @@ def build(config, files, checkpoint):
         tokenizer = keras_bert.WordPieceTokenizer.load(config.vocabulary)
     rates = {"dropout": config.dropout, "attention_dropout": config.dropout}
     size = keras_bert.BertConfig.named(config.size, vocabulary_size=tokenizer.vocabulary_size, **rates)
-    model = keras_bert.pretrainer(keras_bert.backbone(size))
+    model = getattr(keras_bert, task)(keras_bert.backbone(size))
     if config.neighbour_attention:
         keras_bert.initialization.neighbour_attention(model, config.seed)
     return model, tokenizer
+
+
+def evaluate(model, batches):
+    """model, batches -> its losses and accuracies by name: mlm_loss and so on."""
+    scores = model.evaluate(batches, verbose=0, return_dict=True)
+    # Of a single output Keras doesn't tell the name.
+    return scores if len(model.output) > 1 else {f"mlm_{name}": score for name, score in scores.items()}
 
 
 def checkpoints(config, texts, tokenizer, train):

@@ -44,6 +44,18 @@ def test_the_python_blocks_run_one_after_the_other(checkpoint, tmp_path, monkeyp
     assert (tmp_path / "reviews" / "model.safetensors").exists() and (tmp_path / "own-served").exists()
 
 
+def test_the_python_block_of_pretraining_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcd."])
+    config = keras_bert.BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size)
+    keras_bert.save_pretrained(keras_bert.masked_language_model(keras_bert.backbone(config)), tokenizer, "bert")
+    Path("reports.txt").write_text("A b c. D c.\n\n" * 40)
+    [block] = re.findall(r"```python\n(.*?)\n```", (ROOT / "docs" / "pretraining.md").read_text(encoding="utf8"), re.S)
+    exec(compile(block, "docs/pretraining.md", "exec"), {})
+    model, _ = keras_bert.load_pretrained("bert-reports", task="masked_language_model")
+    assert model.task == "masked_language_model"
+
+
 def test_the_first_screen_goes_from_a_checkpoint_to_answers_in_eight_lines():
     first = README.split("## Start")[0]
     [block] = re.findall(r"```python\n(.*?)\n```", first, re.S)

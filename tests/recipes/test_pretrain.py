@@ -93,6 +93,32 @@ def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpu
     assert dropout_rates(tmp_path / "again") == {0.0}
 
 
+def test_masked_words_alone_of_documents_of_one_sentence(pretrain, corpus, tmp_path, capsys):
+    """What tweets want, from nothing and from a checkpoint of ours; killed, it goes on with the same bits."""
+    (tmp_path / "tweets.txt").write_text(corpus.read_text().replace("\n", "\n\n"))
+    settings = {"next_sentence": False, "steps": 120, "evaluate_every": 60, "learning_rate": 2e-3, "hold_out": 4}
+    run = config(pretrain, tmp_path / "tweets.txt", output=tmp_path / "bert", **settings)
+    metrics = pretrain.main(run)
+    assert set(metrics) == {key for key in KEYS if "nsp" not in key}
+    assert metrics["valid_mlm_accuracy"] > 0.5 > metrics["unigram_accuracy"] + 0.2
+    assert metrics["valid_mlm_perplexity"] == pytest.approx(np.exp(metrics["valid_mlm_loss"]))
+    assert "at the end: catches" in capsys.readouterr().out
+
+    (tmp_path / "bert").rename(tmp_path / "straight")
+    shutil.rmtree(tmp_path / "bert-checkpoints" / "step-00000120")
+    assert pretrain.main(run)["steps"] == 60
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("straight", "bert"))
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name].tobytes() != theirs[name].tobytes()] == []
+    with pytest.warns(UserWarning, match="these weights start random"):
+        model, _ = keras_bert.load_pretrained(tmp_path / "bert", task="text_classifier", num_classes=2)
+    assert model.output.shape == (None, 2)
+
+    pretrained = {"pretrained": str(tmp_path / "bert"), "vocabulary_size": 4000, "steps": 4, "learning_rate": 1e-5}
+    again = config(pretrain, tmp_path / "tweets.txt", next_sentence=False, **pretrained)
+    assert pretrain.main(again)["valid_mlm_accuracy"] > 0.5
+
+
 def test_lamb_whole_words_and_packed_into_bfloat16(pretrain, corpus):
     metrics = pretrain.main(
         config(pretrain, corpus, optimizer="lamb", whole_word=True, precision="mixed_bfloat16", power=2.0, steps=4)

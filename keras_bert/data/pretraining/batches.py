@@ -1,6 +1,7 @@
 """Text files -> batches for the pretrainer: sentence pairs, masked words, several pairs in a row; all in tf.data.
 
-Legend of the shapes: B batch, T tokens in a row, M masked positions, N pairs in a row.
+Without next sentences: sequences of whole sentences in the place of pairs. Legend of the shapes: B batch, T tokens in a
+row, M masked positions, N pairs in a row.
 """
 
 import collections
@@ -21,41 +22,53 @@ from keras_bert.data.pretraining.documents import (
     sentences_of,
 )
 from keras_bert.data.pretraining.masking import Masking
-from keras_bert.data.pretraining.rows import SHORTEST, SPECIAL_TOKENS, pair_rows
+from keras_bert.data.pretraining.rows import pair_rows, sequence_rows
 from keras_bert.data.pretraining.sentence_pairs import begin_of_part, sentence_pairs
+from keras_bert.data.pretraining.sequences import document_sequences
 from keras_bert.utils.checks import check_positive_integer
 
 _PAIRS_IN_ROW = 8
+# Of so many lines is counted how many documents have one sentence. Up to half of them, as many pairs follow as don't.
+_LINES_COUNTED = 1000
+_MOST_OF_ONE_SENTENCE = 0.5
 
 
 class PretrainingBatches:
     """Turns text files into batches for `pretrainer`, on the fly: each epoch has new pairs, new masks, a new order.
+
+    With `next_sentence=False` they are for `masked_language_model`: masked words alone, in sequences of whole
+    sentences of one document, as many as there is room for. That suits documents of one sentence, and going on from a
+    checkpoint in the language of a domain.
 
     Args:
         files: A path, a glob pattern, or a list of them: a paragraph a line, a blank line between documents; UTF-8,
             also compressed by gzip (.gz).
         tokenizer: A `WordPieceTokenizer`.
         batch_size: Number of rows B in a batch.
-        max_length: Number of tokens T in a row, and the most of a pair.
+        max_length: Number of tokens T in a row, and the most of a pair or sequence.
         seed: Integer of all that is random.
         whole_word: If True, all pieces of a chosen word are masked.
-        packed: If True, several pairs share a row, as far as there is room: hardly a cell is padding. If False, a
-            row has one pair.
+        packed: If True, several pairs or sequences share a row, as far as there is room: hardly a cell is padding. If
+            False, a row has one.
         hold_out: An integer k: every k-th document is left out of these batches; None: none.
         held_out: If True, the batches are of the documents that `hold_out` leaves out, and of no others.
         shard: A pair (index, count): of `count` shares of the corpus, about equal, the one to read.
+        next_sentence: If True, rows have pairs of which a model is to tell whether B follows A. If False, they have
+            sequences, without such a label. A warning names this argument if more than half of the documents have one
+            sentence, which nothing follows.
 
     Attributes:
         files: The corpus's files.
         counts: What was read so far: a `collections.Counter` of windows, documents, documents without sentences,
-            pairs and real tokens; it runs ahead of training by what is prefetched.
+            pairs or sequences, and real tokens; it runs ahead of training by what is prefetched.
 
     Raises:
-        ValueError: If a file is missing, can't be read to its end or isn't UTF-8, there are fewer than two documents (a
-            sentence "not next" comes from another one), or an argument is out of its range. From a dataset without end,
-            as TensorFlow's error: if no document has sentences.
+        ValueError: If a file is missing, can't be read to its end or isn't UTF-8, there is no document, or for pairs
+            only one (a sentence "not next" comes from another one), or an argument is out of its range. From a dataset
+            without end, as TensorFlow's error: if no document has sentences.
 
-    Reference: Devlin et al., 2018, section 3.1 and appendix A.1 and A.2.
+    Reference: Devlin et al., 2018, section 3.1 and appendix A.1 and A.2; without next sentences: Liu et al., 2019
+    (RoBERTa, https://arxiv.org/abs/1907.11692), section 4.2, DOC-SENTENCES.
 
     Example:
     >>> import tempfile
@@ -81,12 +94,17 @@ class PretrainingBatches:
         hold_out=None,
         held_out=False,
         shard=(0, 1),
+        next_sentence=True,
     ):
         self.batch_size = check_positive_integer("batch_size", batch_size)
-        if check_positive_integer("max_length", max_length) < SHORTEST:
+        self.next_sentence = next_sentence
+        self._num_sides = 2 if next_sentence else 1  # of what stands between [CLS] and the last [SEP]
+        num_special = self._num_sides + 1
+        shortest = num_special + self._num_sides
+        if check_positive_integer("max_length", max_length) < shortest:
+            parts = "[SEP] twice and a token on each side" if next_sentence else "a token and [SEP]"
             raise ValueError(
-                f"`max_length` must be at least {SHORTEST}: [CLS], [SEP] twice and a token on each side. Received: "
-                f"max_length={max_length}."
+                f"`max_length` must be at least {shortest}: [CLS], {parts}. Received: max_length={max_length}."
             )
         if hold_out is not None and check_positive_integer("hold_out", hold_out) == 1:
             raise ValueError("`hold_out` must be at least 2: every second document. Received: hold_out=1.")
@@ -99,8 +117,10 @@ class PretrainingBatches:
         check_texts([path for _, path in files_of_share(self.files, shard)[0]])
         self.tokenizer, self.max_length, self.seed = tokenizer, max_length, seed
         self.hold_out, self.held_out, self.shard = hold_out, held_out, (index, count)
-        self.pairs_in_row = _PAIRS_IN_ROW if packed else 1
-        self._mask = Masking(tokenizer, max_length, whole_word)
+        most = _PAIRS_IN_ROW if next_sentence else max_length // shortest
+        self._most_in_row = most if packed else 1
+        self._budget = max_length - num_special
+        self._mask = Masking(tokenizer, max_length, whole_word, num_special)
         self._rows_in = {}  # (epoch, window) -> its number of rows, of the windows that were read
         self._windows_in = {}  # epoch -> its number of windows, of the epochs that were read to their end
         self._start = (0, 0, 0)  # an epoch, a window, and how many rows come before it
@@ -109,31 +129,49 @@ class PretrainingBatches:
         self._check_size()
 
     def _check_size(self):
-        """Raises a `ValueError` if there aren't two documents to pair."""
-        needed = 2 * (self.hold_out or 1)
+        """Raises a `ValueError` if there are too few documents, and warns if most of them have one sentence."""
+        least = self._num_sides  # for pairs, another document than A's
+        needed = least * (self.hold_out or 1)
         found = count_documents(self.files, needed)
         if found < needed:
             raise ValueError(
-                f"At least {needed} documents are needed, so that a sentence that isn't next can come from another one"
+                f"At least {needed} document{'s are' if needed > 1 else ' is'} needed"
+                + ", so that a sentence that isn't next can come from another one" * self.next_sentence
                 + (f", with every {self.hold_out}-th held out" if self.hold_out else "")
                 + f". Received: {found} in {len(self.files)} files. "
                 + (
-                    f"Choose a smaller `hold_out`, at most {found // 2}, or evaluate on other files. "
-                    * bool(self.hold_out and found >= 4)
+                    f"Choose a smaller `hold_out`, at most {found // least}, or evaluate on other files. "
+                    * bool(self.hold_out and found >= 2 * least)
                 )
                 + "Put a blank line between documents, or add some."
             )
         read = set()
-        for _, documents in self._windows(0):
+        for lines, documents in self._windows(0):
+            # Once, not for each share of the corpus.
+            if not read and self.next_sentence and not self.held_out and self.shard[0] == 0:
+                self._warn_of_single_sentences(lines[:_LINES_COUNTED], documents[:_LINES_COUNTED])
             read.update(documents.numpy().tolist())
-            if len(read) >= 2:
+            if len(read) >= least:
                 return
         raise ValueError(
-            "At least 2 documents must be among those that `hold_out`, `held_out` and `shard` choose. Received: "
-            f"hold_out={self.hold_out}, held_out={self.held_out}, shard={self.shard}, which choose {len(read)}. Choose "
-            + "a smaller `hold_out`, or " * bool(self.hold_out)
-            + "fewer shards."
+            f"At least {least} document{'s' * (least > 1)} must be among those that `hold_out`, `held_out` and `shard` "
+            f"choose. Received: hold_out={self.hold_out}, held_out={self.held_out}, shard={self.shard}, which choose "
+            f"{len(read)}. Choose " + "a smaller `hold_out`, or " * bool(self.hold_out) + "fewer shards."
         )
+
+    def _warn_of_single_sentences(self, lines, documents):
+        """lines and their documents [L] -> None; warns if most documents have nothing that follows."""
+        _, index, _ = self._sentences(lines, documents)
+        _, _, num_sentences = tf.unique_with_counts(index)
+        share = np.mean(num_sentences.numpy() == 1) if len(num_sentences) else 0
+        if share > _MOST_OF_ONE_SENTENCE:
+            warnings.warn(
+                f"{share:.0%} of the first {len(num_sentences)} documents have one sentence, which no other follows: "
+                "too many pairs are random, and little is learned from them. Train masked words alone, with "
+                "next_sentence=False (--no-next-sentence); or, if these sentences belong together, put blank lines "
+                "between documents only.",
+                stacklevel=4,
+            )
 
     def dataset(self, step=0, epochs=None):
         """Gives the batches.
@@ -147,7 +185,8 @@ class PretrainingBatches:
             A `tf.data.Dataset` of triples of dicts. Inputs, int32: `token_ids`, `segment_ids` and `padding_mask`
             [B, T], `mask_positions` [B, M] and `cls_positions` [B, N]. Labels, int32: `mlm` [B, M], the tokens that
             were masked, and `nsp` [B, N], 1 if B is from elsewhere. Weights, float32, of the same shapes: 1, or 0 where
-            there is nothing to predict. With a number of `epochs` the last batch may have fewer rows.
+            there is nothing to predict. Without `next_sentence` neither `cls_positions` nor `nsp` is there. With a
+            number of `epochs` the last batch may have fewer rows.
         """
         first_epoch, first_window, rows_before = self._position(step)
 
@@ -215,37 +254,46 @@ class PretrainingBatches:
         """epoch -> a dataset of its windows: lines and their documents [L]."""
         return document_windows(self.files, self.seed, epoch, self.hold_out, self.held_out, self.shard)
 
-    def _rows(self, epoch, number, lines, documents, endless):
-        """a window's epoch and number, its lines and their documents [L], whether epochs follow without end -> rows of
-        pairs: a dict of [R, ...]."""
-        seed = tf.random.fold_in(tf.random.fold_in([self.seed, 2 * self.shard[0]], epoch), number)
+    def _sentences(self, lines, documents):
+        """lines and their documents [L] -> ids of all their sentences, one after the other; the sentences' documents,
+        numbered from 0, and lengths [S], those cut that have more tokens than a side."""
         index = tf.unique(documents).idx  # numbers from 0, in order of the documents' first lines
         order = tf.argsort(index, stable=True)  # brings together the parts of a document that was cut
         index = tf.gather(index, order)
         sentences = sentences_of(tf.gather(lines, order))  # [L, (S)]
         ids = self.tokenizer(sentences.flat_values)
         index, lengths = _without_empty(tf.repeat(index, sentences.row_lengths()), tf.cast(ids.row_lengths(), tf.int32))
-        budget = self.max_length - SPECIAL_TOKENS
-        index, lengths = _pieces(index, lengths, budget)
-        spans, labels = sentence_pairs(lengths, index, budget, seed)
-        rows = pair_rows(ids.flat_values, spans, labels, self.tokenizer, self.max_length, self.pairs_in_row)
+        return ids.flat_values, *_pieces(index, lengths, self._budget // self._num_sides)
+
+    def _rows(self, epoch, number, lines, documents, endless):
+        """a window's epoch and number, its lines and their documents [L], whether epochs follow without end -> rows of
+        pairs or sequences: a dict of [R, ...]."""
+        seed = tf.random.fold_in(tf.random.fold_in([self.seed, 2 * self.shard[0]], epoch), number)
+        ids, index, lengths = self._sentences(lines, documents)
+        if self.next_sentence:
+            spans, labels = sentence_pairs(lengths, index, self._budget, seed)
+            rows = pair_rows(ids, spans, labels, self.tokenizer, self.max_length, self._most_in_row)
+        else:
+            spans = document_sequences(lengths, index, self._budget, seed)
+            rows = sequence_rows(ids, spans, self.tokenizer, self.max_length, self._most_in_row)
         num_rows = tf.shape(rows["token_ids"])[0]
         order = tf.random.experimental.stateless_shuffle(tf.range(num_rows), tf.random.fold_in(seed, 1))
         read = tf.size(tf.unique(documents).y), tf.size(tf.unique(index).y)
         noted = tf.numpy_function(
             self._note,
-            [epoch, number, num_rows, *read, tf.size(labels), _count(rows["padding_mask"]), endless],
+            [epoch, number, num_rows, *read, tf.shape(spans)[0], _count(rows["padding_mask"]), endless],
             tf.int32,
         )
         with tf.control_dependencies([noted]):
             return {name: tf.gather(value, order) for name, value in rows.items()}
 
-    def _note(self, epoch, window, num_rows, documents, with_sentences, pairs, tokens, endless):
+    def _note(self, epoch, window, num_rows, documents, with_sentences, sequences, tokens, endless):
         """Keeps the numbers of a window: integers, whether epochs follow without end -> 0."""
         if documents == 0:
             self._windows_in[int(epoch)] = int(window)
             if endless and not any(self._rows_in.get((epoch, earlier), 1) for earlier in range(window)):
-                raise ValueError("No document of this corpus has sentences to pair. Is there text in it?")
+                to_pair = " to pair" * self.next_sentence
+                raise ValueError(f"No document of this corpus has sentences{to_pair}. Is there text in it?")
             return np.int32(0)
         self._rows_in[int(epoch), int(window)] = int(num_rows)
         with self._counting:  # windows are made in parallel
@@ -253,8 +301,8 @@ class PretrainingBatches:
                 windows=1,
                 documents=int(documents),
                 documents_without_sentences=int(documents - with_sentences),
-                pairs=int(pairs),
                 real_tokens=int(tokens),
+                **{"pairs" if self.next_sentence else "sequences": int(sequences)},
             )
         return np.int32(0)
 
@@ -262,16 +310,18 @@ class PretrainingBatches:
         """number of a batch, rows [B, ...] -> inputs, labels and weights."""
         seed = tf.random.fold_in([self.seed, 2 * self.shard[0] + 1], number)
         masked, positions, words, weights = self._mask(rows["token_ids"], rows["padding_mask"], seed)
-        known = rows["nsp_labels"] >= 0
         inputs = {
             "token_ids": masked,
             "segment_ids": rows["segment_ids"],
             "padding_mask": rows["padding_mask"],
             "mask_positions": positions,
-            "cls_positions": rows["cls_positions"],
         }
-        labels = {"mlm": words, "nsp": tf.maximum(rows["nsp_labels"], 0)}
-        return inputs, labels, {"mlm": weights, "nsp": tf.cast(known, tf.float32)}
+        labels, weights = {"mlm": words}, {"mlm": weights}
+        if self.next_sentence:
+            inputs["cls_positions"] = rows["cls_positions"]
+            labels["nsp"] = tf.maximum(rows["nsp_labels"], 0)
+            weights["nsp"] = tf.cast(rows["nsp_labels"] >= 0, tf.float32)
+        return inputs, labels, weights
 
 
 def masked_word_counts(batches, tokenizer, name="the batches"):
@@ -288,7 +338,8 @@ def masked_word_counts(batches, tokenizer, name="the batches"):
         How often each token is behind a mask, int64 [V].
 
     Raises:
-        ValueError: If nothing can be learned from them: no word is masked, or of no pair is known whether it is one.
+        ValueError: If nothing can be learned from them: no word is masked, or there is a place for pairs, and of none
+            is known whether it is one.
 
     Example:
     >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"])
@@ -296,15 +347,16 @@ def masked_word_counts(batches, tokenizer, name="the batches"):
     >>> masked_word_counts([({}, labels, weights)], tokenizer).tolist()
     [0, 0, 0, 0, 0, 1, 1]
     """
-    counts, pairs = np.zeros(tokenizer.vocabulary_size, "int64"), 0
+    counts, pairs, has_pairs = np.zeros(tokenizer.vocabulary_size, "int64"), 0, False
     for _, labels, weights in batches:
         np.add.at(counts, np.asarray(labels["mlm"])[np.asarray(weights["mlm"]) > 0], 1)
-        pairs += int(np.sum(weights["nsp"]))
-    if not counts.any() or not pairs:
+        has_pairs = "nsp" in weights
+        pairs += int(np.sum(weights["nsp"])) if has_pairs else 0
+    if not counts.any() or (has_pairs and not pairs):
         raise ValueError(
-            f"There must be masked words, and pairs of sentences of which it is known whether one follows the other. "
-            f"Received: {counts.sum()} and {pairs}, in {name}. Add documents with several sentences, parted by blank "
-            "lines."
+            f"There must be masked words, and where next sentences are learned, pairs of which it is known whether one "
+            f"follows the other. Received: {counts.sum()} and {pairs}, in {name}. Add documents with several "
+            "sentences, parted by blank lines."
         )
     unknown = counts[tokenizer.vocabulary["[UNK]"]] / counts.sum()
     if unknown > 0.1:
@@ -319,9 +371,8 @@ def _without_empty(documents, lengths):
     return documents[lengths > 0], lengths[lengths > 0]
 
 
-def _pieces(documents, lengths, budget):
-    """documents and lengths of sentences [S] -> the same, what is longer than half of `budget` cut in equal pieces."""
-    limit = budget // 2
+def _pieces(documents, lengths, limit):
+    """documents and lengths of sentences [S] -> the same, what is longer than `limit` cut in equal pieces."""
     pieces = (lengths + limit - 1) // limit
     piece = tf.range(tf.reduce_sum(pieces)) - tf.repeat(tf.cumsum(pieces, exclusive=True), pieces)
     length, pieces_of_it = tf.repeat(lengths, pieces), tf.repeat(pieces, pieces)

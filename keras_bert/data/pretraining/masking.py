@@ -15,14 +15,15 @@ _MASK_SHARE, _RANDOM_SHARE = 0.8, 0.1  # of the masked tokens; the others stay a
 _WORD_ROOM = 8
 
 
-def most_masked(max_length, whole_word=False):
-    """The number M of masked positions in a row: of `max_length` tokens three at least are never masked.
+def most_masked(max_length, whole_word=False, num_special=3):
+    """The number M of masked positions in a row: of `max_length` tokens `num_special` at least are never masked.
 
     Example:
     >>> most_masked(128), most_masked(512)
     (19, 77)
     """
-    return min(math.ceil(MASKED_SHARE * (max_length - 3)) + (_WORD_ROOM if whole_word else 0), max_length - 3)
+    maskable = max_length - num_special
+    return min(math.ceil(MASKED_SHARE * maskable) + (_WORD_ROOM if whole_word else 0), maskable)
 
 
 class Masking:
@@ -36,6 +37,7 @@ class Masking:
         max_length: Number of tokens T in a row.
         whole_word: If True, words are chosen, and all their tokens: a token that begins with "##" belongs to the word
             before it.
+        num_special: The least number of [CLS] and [SEP] in a row.
 
     Raises:
         ValueError: If the vocabulary has no words.
@@ -50,7 +52,7 @@ class Masking:
     True
     """
 
-    def __init__(self, tokenizer, max_length, whole_word=False):
+    def __init__(self, tokenizer, max_length, whole_word=False, num_special=3):
         tokens = sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)
         words = [
             token_id
@@ -63,7 +65,7 @@ class Masking:
         self._continues = np.array([token.startswith("##") for token in tokens])
         self._special = (tokenizer.cls_id, tokenizer.sep_id)
         self._mask_id = tokenizer.mask_id
-        self._most = most_masked(max_length, whole_word)
+        self._most = most_masked(max_length, whole_word, num_special)
         self._whole_word = whole_word
 
     def __call__(self, token_ids, padding_mask, seed):

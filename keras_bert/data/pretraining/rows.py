@@ -1,14 +1,9 @@
-"""Sentence pairs -> rows of a fixed length, several pairs in a row.
+"""Sequences -> rows of a fixed length, several sequences in a row: pairs of sentences, or sentences of one document.
 
-Legend of the shapes: P pairs, R rows, T tokens in a row, N pairs in a row at most.
+Legend of the shapes: P sequences, R rows, T tokens in a row, N sequences in a row at most.
 """
 
 import tensorflow as tf
-
-# [CLS] a [SEP] b [SEP]
-SPECIAL_TOKENS = 3
-# No pair is shorter: the three special tokens and a token on each side.
-SHORTEST = SPECIAL_TOKENS + 2
 
 
 def pair_rows(tokens, spans, labels, tokenizer, max_length, pairs_in_row):
@@ -34,71 +29,102 @@ def pair_rows(tokens, spans, labels, tokenizer, max_length, pairs_in_row):
     >>> rows["token_ids"].numpy().tolist(), rows["cls_positions"].numpy().tolist()
     ([[2, 5, 3, 6, 7, 3, 2, 6, 3, 7, 3, 0]], [[0, 6]])
     """
-    a_length, b_length = spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]
-    lengths = a_length + b_length + SPECIAL_TOKENS  # [P]
-    row, offset, slot, num_rows = best_fit(lengths, max_length, pairs_in_row)
-    cls = row * max_length + offset  # where each pair begins, in all rows one after the other [P]
-    first_sep, last_sep = cls + a_length + 1, cls + lengths - 1
-
-    def side(begin, length, at):
-        """spans' first tokens and lengths, their cells' first [P] -> ids and cells of all their tokens."""
-        source = tf.ragged.range(begin, begin + length, row_splits_dtype=tf.int32)
-        return tf.gather(tokens, source.values), source.values + tf.repeat(at - begin, length)
-
-    a_ids, a_cells = side(spans[:, 0], a_length, cls + 1)
-    b_ids, b_cells = side(spans[:, 2], b_length, first_sep + 1)
-    ones, none = tf.ones_like(row), tf.zeros_like(a_ids)
-    ids = tf.concat([tokenizer.cls_id * ones, a_ids, tokenizer.sep_id * ones, b_ids, tokenizer.sep_id * ones], axis=0)
-    segments = tf.concat([0 * ones, none, 0 * ones, tf.ones_like(b_ids), ones], axis=0)
-    numbers = tf.concat([slot, tf.repeat(slot, a_length), slot, tf.repeat(slot, b_length), slot], axis=0) + 1
-    cells = tf.concat([cls, a_cells, first_sep, b_cells, last_sep], axis=0)
-
-    empty = tf.constant([tokenizer.padding_id, 0, 0]) * tf.ones([num_rows * max_length, 1], tf.int32)
-    filled = tf.tensor_scatter_nd_update(empty, cells[:, None], tf.stack([ids, segments, numbers], axis=1))
-    filled = tf.reshape(filled, [num_rows, max_length, 3])
-    place, shape = tf.stack([row, slot], axis=1), [num_rows, pairs_in_row]
+    rows, (row, offset, slot) = _filled_rows(tokens, spans, tokenizer, max_length, pairs_in_row)
+    place, shape = tf.stack([row, slot], axis=1), [tf.shape(rows["token_ids"])[0], pairs_in_row]
     return {
-        "token_ids": filled[..., 0],
-        "segment_ids": filled[..., 1],
-        "padding_mask": filled[..., 2],
+        **rows,
         "cls_positions": tf.scatter_nd(place, offset, shape),
         "nsp_labels": tf.tensor_scatter_nd_update(tf.fill(shape, -1), place, tf.cast(labels, tf.int32)),
     }
 
 
-def best_fit(lengths, max_length, pairs_in_row):
+def sequence_rows(tokens, spans, tokenizer, max_length, sequences_in_row):
+    """Lays token spans into rows: [CLS] span [SEP], and behind it the next one as long as there is room.
+
+    Args:
+        tokens: As in `pair_rows`.
+        spans: The first token of each sequence and one past its last, int32 [P, 2]; with the two special tokens no more
+            than `max_length` long.
+        tokenizer: As in `pair_rows`.
+        max_length: Number of tokens T in a row.
+        sequences_in_row: The most sequences in a row; 1 gives each a row of its own.
+
+    Returns:
+        A dict of int32 [R, T]: `token_ids`, `segment_ids`, which are 0, and `padding_mask`.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+    >>> rows = sequence_rows(tf.constant([5, 6, 7]), tf.constant([[0, 1], [1, 3]]), tokenizer, 9, sequences_in_row=2)
+    >>> rows["token_ids"].numpy().tolist(), rows["padding_mask"].numpy().tolist()
+    ([[2, 6, 7, 3, 2, 5, 3, 0, 0]], [[1, 1, 1, 1, 2, 2, 2, 0, 0]])
+    """
+    return _filled_rows(tokens, spans, tokenizer, max_length, sequences_in_row)[0]
+
+
+def _filled_rows(tokens, spans, tokenizer, max_length, sequences_in_row):
+    """tokens, spans [P, 2 K] of sequences with K sides, as in `pair_rows` -> the rows as a dict of [R, T]; and for each
+    sequence [P] its row, its first token's place in it, its number in the row from 0."""
+    sides = [(spans[:, i], spans[:, i + 1]) for i in range(0, spans.shape[1], 2)]
+    lengths = 1 + tf.add_n([end - begin + 1 for begin, end in sides])  # [CLS], and behind each side a [SEP]
+    row, offset, slot, num_rows = best_fit(lengths, max_length, sequences_in_row)
+    number = slot + 1
+
+    def tokens_at(cells, ids, segment, numbers):
+        return tf.stack([cells, ids + 0 * cells, segment + 0 * cells, numbers], axis=1)
+
+    cell = row * max_length + offset  # of each sequence's next token, in all rows one after the other [P]
+    filled = [tokens_at(cell, tokenizer.cls_id, 0, number)]
+    cell += 1
+    for segment, (begin, end) in enumerate(sides):
+        length = end - begin
+        source = tf.ragged.range(begin, end, row_splits_dtype=tf.int32).values
+        cells = source + tf.repeat(cell - begin, length)
+        filled.append(tokens_at(cells, tf.gather(tokens, source), segment, tf.repeat(number, length)))
+        cell += length
+        filled.append(tokens_at(cell, tokenizer.sep_id, segment, number))
+        cell += 1
+    filled = tf.concat(filled, axis=0)
+    empty = tf.constant([tokenizer.padding_id, 0, 0]) * tf.ones([num_rows * max_length, 1], tf.int32)
+    rows = tf.tensor_scatter_nd_update(empty, filled[:, :1], filled[:, 1:])
+    names = ("token_ids", "segment_ids", "padding_mask")
+    values = tf.unstack(tf.reshape(rows, [num_rows, max_length, 3]), axis=2)
+    return dict(zip(names, values, strict=True)), (row, offset, slot)
+
+
+def best_fit(lengths, max_length, sequences_in_row):
     """Packs sequences into rows by best fit: the longest first, each into the fullest row that has room for it.
 
     Args:
         lengths: Numbers of tokens, int32 [P], at most `max_length`.
         max_length: Number of tokens in a row.
-        pairs_in_row: The most sequences in a row.
+        sequences_in_row: The most sequences in a row.
 
     Returns:
         For each sequence, int32 [P]: its row, its first token's place in it, its number in the row from 0; and the
         number of rows.
 
     Example:
-    >>> row, offset, slot, num_rows = best_fit(tf.constant([5, 8, 12, 6]), max_length=14, pairs_in_row=2)
+    >>> row, offset, slot, num_rows = best_fit(tf.constant([5, 8, 12, 6]), max_length=14, sequences_in_row=2)
     >>> row.numpy().tolist(), offset.numpy().tolist(), int(num_rows)
     ([2, 1, 0, 1], [0, 0, 0, 8], 3)
     """
     count = tf.size(lengths)
-    if pairs_in_row == 1:
+    if sequences_in_row == 1:
         return tf.range(count), tf.zeros_like(lengths), tf.zeros_like(lengths), count
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
     descending = tf.gather(lengths, order)
-    num_full = tf.reduce_sum(tf.cast(lengths > max_length - SHORTEST, tf.int32))
-    # Two rows that both take one more are fuller together than one row; the others have all their pairs.
+    # Nothing fits beside these: not even the shortest.
+    num_full = tf.reduce_sum(tf.cast(lengths > max_length - tf.reduce_min(lengths), tf.int32))
+    # Two rows that both take one more are fuller together than one row; the others have all their sequences.
     num_short = count - num_full
-    most = 2 * tf.reduce_sum(descending[num_full:]) // max_length + num_short // pairs_in_row + 2
+    most = 2 * tf.reduce_sum(descending[num_full:]) // max_length + num_short // sequences_in_row + 2
 
     def place(number, room, held, rows, offsets, slots):
         """A sequence goes to the row with the least room that is enough; an empty row has the most."""
         length = descending[number]
         row = tf.argmin(tf.where(room >= length, room, max_length + 1), output_type=tf.int32)
         offset, slot = max_length - room[row], held[row]
-        left = tf.where(slot + 1 < pairs_in_row, room[row] - length, 0)
+        left = tf.where(slot + 1 < sequences_in_row, room[row] - length, 0)
         room = tf.tensor_scatter_nd_update(room, [[row]], [left])
         held = tf.tensor_scatter_nd_update(held, [[row]], [slot + 1])
         rows, offsets = rows.write(number, row + num_full), offsets.write(number, offset)

@@ -54,6 +54,7 @@ def restored(token_ids, positions, labels, weights):
 def test_the_number_of_positions(max_length, plain, whole):
     assert most_masked(max_length) == plain
     assert most_masked(max_length, whole_word=True) == whole
+    assert most_masked(max_length - 1, num_special=2) == plain
 
 
 @pytest.mark.parametrize("max_length", [5, 8, 23])

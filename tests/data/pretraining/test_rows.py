@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.data.pretraining.rows import best_fit, pair_rows
+from keras_bert.data.pretraining.rows import best_fit, pair_rows, sequence_rows
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,14 @@ def packed(lengths, max_length, pairs_in_row):
 
 @pytest.mark.parametrize(
     ("low", "high", "max_length", "pairs_in_row", "count"),
-    [(5, 61, 61, 8, 211), (5, 18, 61, 3, 211), (5, 8, 61, 2, 97), (57, 61, 61, 8, 31), (5, 129, 128, 8, 503)],
+    [
+        (5, 61, 61, 8, 211),
+        (5, 18, 61, 3, 211),
+        (5, 8, 61, 2, 97),
+        (57, 61, 61, 8, 31),
+        (5, 129, 128, 8, 503),
+        (3, 61, 61, 20, 211),
+    ],
 )
 def test_as_many_rows_as_best_fit_in_plain_python(low, high, max_length, pairs_in_row, count):
     lengths = np.random.default_rng(low).integers(low, min(high, max_length) + 1, count).tolist()
@@ -83,6 +90,21 @@ def test_rows_by_hand(tokenizer):
         "padding_mask": [[1] * 10 + [0] * 3, [1] * 6 + [2] * 5 + [0] * 2],
         "cls_positions": [[0, 0, 0], [0, 6, 0]],
         "nsp_labels": [[1, -1, -1], [0, -1, -1]],
+    }
+
+
+def test_rows_of_sequences_by_hand(tokenizer):
+    pad, cls, sep = tokenizer.padding_id, tokenizer.cls_id, tokenizer.sep_id
+    spans = tf.constant([[0, 1], [1, 8], [8, 11]])  # of 3, 9 and 5 tokens
+    rows = sequence_rows(tf.range(100, 120), spans, tokenizer, max_length=9, sequences_in_row=3)
+    assert {name: value.dtype for name, value in rows.items()} == dict.fromkeys(rows, tf.int32)
+    assert {name: value.numpy().tolist() for name, value in rows.items()} == {
+        "token_ids": [
+            [cls, 101, 102, 103, 104, 105, 106, 107, sep],
+            [cls, 108, 109, 110, sep, cls, 100, sep, pad],
+        ],
+        "segment_ids": [[0] * 9] * 2,
+        "padding_mask": [[1] * 9, [1] * 5 + [2] * 3 + [0]],
     }
 
 
@@ -130,3 +152,5 @@ def test_no_pair_makes_no_row(tokenizer):
         "cls_positions": (0, 3),
         "nsp_labels": (0, 3),
     }
+    rows = sequence_rows(tf.zeros([0], tf.int32), tf.zeros([0, 2], tf.int32), tokenizer, 13, sequences_in_row=3)
+    assert [tuple(value.shape) for value in rows.values()] == [(0, 13)] * 3
