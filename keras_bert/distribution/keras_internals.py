@@ -10,6 +10,7 @@ import json
 
 import keras
 
+from keras_bert.distribution.checked_data import ChecksInputs
 from keras_bert.distribution.workers import check_same, gather_strings, has_workers, lost_workers_explained, worker_of
 
 TRIED_VERSIONS = ("3.15",)
@@ -22,6 +23,20 @@ def check_keras_version():
             f"Training on several devices was tried with Keras {', '.join(f'{v}.*' for v in TRIED_VERSIONS)} only, for "
             f"it reaches into Keras. Found: Keras {keras.__version__}. Install keras~={TRIED_VERSIONS[-1]}.0, or train "
             "on one device."
+        )
+
+
+def refuse_hdf5(filepath=""):
+    """Path of a model's file -> None; a `ValueError` if it is HDF5, or if Keras is writing one.
+
+    From such a file Keras reads layers without the package that they are registered in, so it finds none of ours.
+    """
+    from keras.src.backend.common import global_state
+
+    if str(filepath).endswith((".h5", ".hdf5")) or global_state.get_global_attribute("use_legacy_config", False):
+        raise ValueError(
+            f"Keras couldn't load this model from an HDF5 file. Received: {str(filepath) or '.h5'}. Save it by "
+            '`model.save("model.keras")`; its weights alone by `model.save_weights("model.weights.h5")`.'
         )
 
 
@@ -60,7 +75,7 @@ def give_replicas_own_seeds(model):
             copy.assign([seed + 1_000_003 * i, counter])
 
 
-class DistributedTrainer:
+class DistributedTrainer(ChecksInputs):
     """Mends the training of a `keras.Model` under `tf.distribute`; it is mixed in before it."""
 
     def fit(self, *args, **kwargs):
@@ -77,17 +92,22 @@ class DistributedTrainer:
             check_same(strategy, model=json.loads(self.to_json()), data=spec, weights=digest_of_weights(self.weights))
         if self._replicas() > 1:
             give_replicas_own_seeds(self)
-        given |= {name: self._split(given[name]) for name in ("x", "validation_data") if name in given}
+        if "x" in given:
+            given["x"] = self._split(self._checked_data(given["x"]))
+        if given.get("validation_data") is not None:
+            given["validation_data"] = self._ready_to_validate(given["validation_data"])
         with lost_workers_explained(strategy):
             return super().fit(**given)
 
     def evaluate(self, x=None, *args, **kwargs):
         with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
-            return super().evaluate(self._split(x), *args, **kwargs)
+            if not kwargs.get("_use_cached_eval_dataset"):  # as `fit` validates, on what it made ready
+                x = self._split(self._checked_data(x))
+            return super().evaluate(x, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         with lost_workers_explained(getattr(self, "_distribute_strategy", None)):
-            return super().predict(self._split(x), *args, **kwargs)
+            return super().predict(self._split(self._checked_data(x)), *args, **kwargs)
 
     def predict_on_batch(self, x):
         """As Keras's, but for several replicas, each of which Keras would let answer the whole batch."""
@@ -99,6 +119,12 @@ class DistributedTrainer:
         """-> how many replicas train the model."""
         on_tensorflow = keras.backend.backend() == "tensorflow"
         return self.distribute_strategy.num_replicas_in_sync if on_tensorflow else 1
+
+    def _ready_to_validate(self, data):
+        """What `fit` takes as validation_data, a dataset or (x, y, weights) -> the same, checked and split."""
+        if isinstance(data, (list, tuple)):
+            return (self._checked_data(data[0]), *data[1:])
+        return self._split(self._checked_data(data))
 
     def _split(self, data):
         """What `fit` takes as data -> the same; a `tf.data.Dataset` made ready to be split among the replicas."""

@@ -14,6 +14,7 @@ from keras_bert.distribution.keras_internals import (
     check_keras_version,
     digest_of_weights,
     identity_carried_by,
+    refuse_hdf5,
 )
 from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
 from keras_bert.utils.checks import check_positive_integer
@@ -49,7 +50,8 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             TensorFlow or with `jit_compile=True`; and where a step is shared by replicas or parts, if a loss for each
             of several outputs isn't given by name, if weights are regularized, if `steps_per_execution` is more than 1,
             or if an optimizer that isn't of this library clips gradients. From `fit`, if workers begin with different
-            weights, model or kind of data.
+            weights, model or kind of data. From a call, `fit`, `evaluate` and `predict`, if the inputs have other keys
+            than the model's, or a value that it has no vector for; from `save`, if the file is HDF5, not `.keras`.
         RuntimeError: From `compile`, for several replicas or parts under a version of Keras that this wasn't tried
             with.
 
@@ -101,7 +103,12 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         """{name: variable} that no checkpoint has set -> None; matrices are noted, for vectors start at 0 or 1."""
         self._random_weights = {name: digest_of_weights([one]) for name, one in variables.items() if len(one.shape) > 1}
 
+    def save(self, filepath, *args, **kwargs):
+        refuse_hdf5(filepath)
+        super().save(filepath, *args, **kwargs)
+
     def get_config(self):
+        refuse_hdf5()  # `keras.saving.save_model` comes by here
         return {
             **super().get_config(),
             "task": self.task,

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_bert.layers.initializer import truncated_normal
+from keras_bert.layers.inputs import OF_TOKENS, as_int32, check_inputs, too_long
 from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
 
 
@@ -34,8 +35,9 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         Vectors [B, T, D].
 
     Raises:
-        ValueError: If an argument is out of its range, or no mask is given and T is known to be longer than
-            `max_sequence_length`. Longer sequences under a mask are an error on TensorFlow's CPU, NaN elsewhere.
+        ValueError: If an argument is out of its range; if ids, segments or the mask are, where their values are known;
+            or if a sequence is longer than `max_sequence_length`. In a graph and in compiled code that gives NaN, or
+            TensorFlow's error on its CPU.
 
     Reference: Devlin et al., 2018, figure 2 (https://arxiv.org/abs/1810.04805).
 
@@ -93,27 +95,42 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
     def call(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
         if table_only:
             return ops.convert_to_tensor(self.token_embedding.embeddings)  # [V, D]
+        inputs = dict(zip(OF_TOKENS, (token_ids, segment_ids, padding_mask), strict=True))
+        check_inputs({name: value for name, value in inputs.items() if value is not None}, self)
         if padding_mask is None:
             self._check_length(token_ids.shape)
             padding_mask = ops.ones_like(token_ids)
         if segment_ids is None:
             segment_ids = ops.zeros_like(token_ids)
+        token_ids, segment_ids, padding_mask = (as_int32(value) for value in (token_ids, segment_ids, padding_mask))
         positions = positions_in_sequence(padding_mask)  # [B, T]
         vectors = (
             self.token_embedding(token_ids) + self.position_embedding(positions) + self.segment_embedding(segment_ids)
         )  # [B, T, D]
-        # A look-up past the table is an error on TensorFlow's CPU, but silent where XLA clamps it: it must be NaN.
-        too_long = ops.expand_dims(positions >= self.max_sequence_length, axis=-1)  # [B, T, 1]
-        vectors += ops.where(too_long, ops.cast(float("nan"), vectors.dtype), ops.cast(0.0, vectors.dtype))
+        # A look-up outside of its table finds another row of it, where it isn't an error: it must be NaN.
+        wrong = self._is_outside(token_ids, segment_ids, padding_mask, positions)[..., None]  # [B, T, 1]
+        vectors += ops.where(wrong, ops.cast(float("nan"), vectors.dtype), ops.cast(0.0, vectors.dtype))
         return self.embedding_dropout(self.layer_norm(vectors), training=training)
+
+    def _is_outside(self, token_ids, segment_ids, padding_mask, positions):
+        """Integers [B, T] -> booleans [B, T]: which tokens have no vector; all, if the shapes aren't equal."""
+        shapes = [ops.shape(value) for value in (token_ids, segment_ids, padding_mask)]
+        wrong = positions >= self.max_sequence_length
+        for length, other in ((shapes[0][axis], shape[axis]) for shape in shapes[1:] for axis in (0, 1)):
+            if length is not other:
+                wrong = ops.logical_or(wrong, length != other)
+        for value, limit in (
+            (token_ids, self.vocabulary_size),
+            (segment_ids, self.num_segments),
+            (padding_mask, shapes[2][1] + 1),
+        ):
+            wrong = ops.logical_or(wrong, ops.logical_or(value < 0, value >= limit))
+        return wrong
 
     def _check_length(self, shape):
         """shape [B, T] of rows that are one sequence each -> None; a `ValueError` if T is known and too long."""
         if shape[1] is not None and shape[1] > self.max_sequence_length:
-            raise ValueError(
-                f"A sequence has {shape[1]} tokens, more than the max_sequence_length={self.max_sequence_length} "
-                "learned positions. Truncate the sequences, or split them into windows."
-            )
+            raise ValueError(too_long(0, shape[1], self.max_sequence_length))
 
     def compute_output_spec(self, token_ids, segment_ids=None, padding_mask=None, table_only=False, training=None):
         if padding_mask is None and not table_only:

@@ -173,6 +173,24 @@ def test_too_long_a_sequence():
         make(max_sequence_length=5)(np.zeros((BATCH, 7), "int32"))
 
 
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"token_ids": [[2, 29, 3]]}, r"token_ids\[0, 1\] is 29, .* 29 tokens"),
+        ({"token_ids": [[2, -1, 3]]}, r"token_ids\[0, 1\] is -1"),
+        ({"segment_ids": [[0, 0, 5]]}, r"segment_ids\[0, 2\] is 5, .* 5 of them"),
+        ({"padding_mask": [[0, -10000, 0]]}, r"padding_mask\[0, 1\] is -10000"),
+        ({"padding_mask": [[1, 1, 0.5]]}, r"padding_mask\[0, 2\] is 0\.5"),
+        ({"padding_mask": [[1, 1]]}, "as many tokens"),
+    ],
+)
+def test_wrong_values(wrong, message):
+    inputs = {"token_ids": [[2, 9, 3]], "segment_ids": [[0, 0, 1]], "padding_mask": [[1, 1, 1]]}
+    inputs = {name: np.array(wrong.get(name, value)) for name, value in inputs.items()}
+    with pytest.raises(ValueError, match=message):
+        make()(**inputs)
+
+
 def test_too_long_a_sequence_without_batch():
     with pytest.raises(ValueError, match="max_sequence_length=5"):
         make(max_sequence_length=5)(keras.Input((7,), dtype="int32"))

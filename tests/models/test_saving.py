@@ -1,8 +1,11 @@
 """What comes back of a model: from .keras files, weights files, configurations and clones."""
 
 import functools
+import subprocess
+import sys
 
 import keras
+import numpy as np
 import pytest
 
 import keras_bert
@@ -27,6 +30,44 @@ def test_weights_file(tmp_path, name):
     other.set_weights([0 * array for array in other.get_weights()])
     other.load_weights(tmp_path / "model.weights.h5")
     assert_equal_outputs(name, other)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_hdf5_files_are_refused(tmp_path, name):
+    """Keras would write them, but couldn't load them."""
+    for file in ("model.h5", "model.hdf5", "model.weights.h5"):
+        with pytest.raises(ValueError, match=r"HDF5 file.*\.keras.*save_weights"):
+            shared(name).save(tmp_path / file)
+        assert not (tmp_path / file).exists()
+        with pytest.raises(ValueError, match=r"HDF5 file.*\.keras.*save_weights"):
+            keras.saving.save_model(shared(name), tmp_path / file)
+
+
+def test_weights_files_go_from_one_head_to_another(tmp_path):
+    """What the file lacks is an error, or stays as it is where `skip_mismatch` says so; the encoder is the same."""
+    shared("text_classifier").save_weights(tmp_path / "model.weights.h5")
+    of_encoder = [v for v in shared("text_classifier").weights if v.path.startswith(("embedding", "encoder"))]
+    assert len(of_encoder) == 29
+    for name in BUILDERS:
+        other = BUILDERS[name].build(keras_bert.backbone(shared(name).config))
+        if name not in ("backbone", "text_classifier"):
+            with pytest.raises(ValueError, match="could not be loaded"):
+                other.load_weights(tmp_path / "model.weights.h5")
+        other.load_weights(tmp_path / "model.weights.h5", skip_mismatch=name != "backbone")
+        loaded = {variable.path: keras.ops.convert_to_numpy(variable) for variable in other.weights}
+        for variable in of_encoder:
+            np.testing.assert_array_equal(loaded[variable.path], keras.ops.convert_to_numpy(variable))
+
+
+def test_a_new_process_loads_keras_files_once_keras_bert_is_imported(tmp_path):
+    shared("text_classifier").save(tmp_path / "model.keras")
+    load = f"print(keras.models.load_model({str(tmp_path / 'model.keras')!r}).task)"
+    without, with_it = (
+        subprocess.run([sys.executable, "-c", f"{imports}; {load}"], capture_output=True, text=True, timeout=120)
+        for imports in ("import keras", "import keras, keras_bert")
+    )
+    assert "Could not locate class 'BertModel'" in without.stderr
+    assert with_it.stdout == "text_classifier\n", with_it.stderr[-2000:]
 
 
 def moved_by_a_step(name, model):
