@@ -11,6 +11,7 @@ from keras_bert.layers import (
     ClassificationHead,
     MLMHead,
     NSPHead,
+    Parted,
     Pooler,
     TokenAndPositionAndSegmentEmbedding,
     TransformerEncoder,
@@ -147,12 +148,15 @@ def pretrainer(backbone):
     >>> [tuple(model.output[key].shape) for key in ("mlm", "nsp")]
     [(None, None, 29), (None, None, 2)]
     """
-    mlm_inputs, mlm_logits = _masked_words(backbone)
-    cls_positions = keras.Input((None,), dtype="int32", name="cls_positions")
+    _check_backbone(backbone)
+    positions = {name: keras.Input((None,), dtype="int32", name=name) for name in ("mask_positions", "cls_positions")}
+    both = keras.layers.Concatenate(axis=1, dtype="int32", name="positions")(list(positions.values()))  # [B, M + N]
+    vectors = _last_layer_at(backbone, both)
+    masked, first = Parted(name="parted")(vectors, positions["mask_positions"])  # [B, M, D], [B, N, D]
     pooler = _layer(backbone, Pooler, "pooler")
-    pooled = pooler(backbone.output["sequence_output"], cls_positions)  # [B, N, D]
-    outputs = {"mlm": mlm_logits, "nsp": NSPHead(pooler.initializer_range, name="nsp")(pooled)}
-    return _model({**mlm_inputs, "cls_positions": cls_positions}, outputs, "pretrainer", backbone)
+    next_sentence = NSPHead(pooler.initializer_range, name="nsp")(pooler(first, first_only=False))
+    outputs = {"mlm": _words(backbone, masked), "nsp": next_sentence}
+    return _model({**backbone.input, **positions}, outputs, "pretrainer", backbone)
 
 
 def masked_language_model(backbone):
@@ -173,16 +177,34 @@ def masked_language_model(backbone):
     >>> tuple(model.output["mlm"].shape)
     (None, None, 29)
     """
-    inputs, logits = _masked_words(backbone)
+    _check_backbone(backbone)
+    mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
+    logits = _words(backbone, _last_layer_at(backbone, mask_positions))
+    inputs = {**backbone.input, "mask_positions": mask_positions}
     return _model(inputs, {"mlm": logits}, "masked_language_model", backbone)
 
 
-def _masked_words(backbone):
-    """backbone -> inputs with mask_positions [B, M], logits [B, M, V]."""
+def _last_layer_at(backbone, positions):
+    """backbone, positions [B, Q] or one -> the encoder's vectors there [B, Q, D]; for no others its last layer works.
+
+    What a head doesn't read needn't be computed: that saves the most of one layer.
+    """
+    last = _layer(backbone, TransformerEncoder, f"encoder_{backbone.config.num_layers - 1}")
+    node = backbone.output["sequence_output"]._keras_history
+    hidden_states, *_ = last._inbound_nodes[node.node_index].input_tensors
+    return last(hidden_states, padding_mask=backbone.input["padding_mask"], positions=positions)
+
+
+def _pooled(backbone):
+    """backbone -> its pooled output [B, D], of the last layer's work on [CLS] alone."""
     _check_backbone(backbone)
+    return _layer(backbone, Pooler, "pooler")(_last_layer_at(backbone, 0))
+
+
+def _words(backbone, vectors):
+    """backbone, vectors [B, M, D] -> logits over the vocabulary [B, M, V]."""
     config = backbone.config
-    inputs = {**backbone.input, "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions")}
-    token_table = embedding_of(backbone)(inputs["token_ids"], table_only=True)  # [V, D]
+    token_table = embedding_of(backbone)(backbone.input["token_ids"], table_only=True)  # [V, D]
     head = MLMHead(
         vocabulary_size=config.vocabulary_size,
         hidden_dim=config.hidden_dim,
@@ -191,7 +213,7 @@ def _masked_words(backbone):
         initializer_range=config.initializer_range,
         name="mlm",
     )
-    return inputs, head(backbone.output["sequence_output"], inputs["mask_positions"], token_table)
+    return head(vectors, mask_positions=None, token_table=token_table)
 
 
 def text_classifier(backbone, num_classes, labels=None, dropout=None):
@@ -215,7 +237,7 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     """
     labels = _checked_labels(labels, num_classes)
     head = _classification_head(backbone, num_classes, dropout, "classifier")
-    return _model(backbone.input, head(backbone.output["pooled_output"]), "text_classifier", backbone, labels)
+    return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, labels)
 
 
 def text_regressor(backbone, dropout=None):
@@ -235,7 +257,7 @@ def text_regressor(backbone, dropout=None):
     >>> text_regressor(backbone(BertConfig.named("tiny"))).compile("adam", "mse")
     """
     head = _classification_head(backbone, 1, dropout, "regressor")
-    return _model(backbone.input, head(backbone.output["pooled_output"]), "text_regressor", backbone)
+    return _model(backbone.input, head(_pooled(backbone)), "text_regressor", backbone)
 
 
 def token_classifier(backbone, num_classes, labels=None, dropout=None):

@@ -63,7 +63,8 @@ class ChecksInputs:
         limits = self._limits()
         if limits is None:
             return data
-        if "tensorflow" in sys.modules and isinstance(data, sys.modules["tensorflow"].data.Dataset):
+        tensorflow = sys.modules.get("tensorflow")  # without it there are no datasets of its
+        if tensorflow is not None and isinstance(data, tensorflow.data.Dataset):
             return _checked_dataset(data, list(self.input), limits)
         if isinstance(data, types.GeneratorType):
             return ((self._checked(batch[0], whole=True), *batch[1:]) for batch in data)

@@ -2,12 +2,14 @@
 
 from keras_bert.layers.embedding import TokenAndPositionAndSegmentEmbedding
 from keras_bert.layers.encoder import TransformerEncoder
+from keras_bert.layers.gathering import Parted
 from keras_bert.layers.heads import ClassificationHead, MLMHead, NSPHead, Pooler
 
 __all__ = [
     "ClassificationHead",
     "MLMHead",
     "NSPHead",
+    "Parted",
     "Pooler",
     "TokenAndPositionAndSegmentEmbedding",
     "TransformerEncoder",

@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from keras_bert.layers.activations import activation_named
+from keras_bert.layers.gathering import tokens_at, values_at
 from keras_bert.layers.initializer import truncated_normal
+from keras_bert.layers.normalization import LayerNormalization
 from keras_bert.utils.checks import (
     check_divides,
     check_positive_integer,
@@ -26,8 +28,8 @@ class TransformerEncoder(keras.layers.Layer):
         num_heads: Number H of attention heads; divides `hidden_dim`.
         intermediate_dim: Width of the feed-forward network's inner layer.
         dropout: Dropped share of the attention's and the feed-forward's output while training.
-        attention_dropout: Dropped share of the attention weights while training. At 0, and whenever not training,
-            attention goes through `keras.ops.dot_product_attention`, which has fused kernels on JAX and torch.
+        attention_dropout: Dropped share of the attention weights while training. At 0, and whenever not training, JAX
+            and torch compute attention by `keras.ops.dot_product_attention`, for which they have fused kernels.
         activation: `"gelu"` (exact), `"gelu_tanh"` or the name of another Keras activation.
         layer_norm_epsilon: Epsilon of both layer normalizations.
         initializer_range: Standard deviation of the truncated normal initializer.
@@ -35,9 +37,13 @@ class TransformerEncoder(keras.layers.Layer):
     Call arguments:
         hidden_states: Vectors [B, T, D].
         padding_mask: Integers [B, T], or None for all 1: 0 for padding, k >= 1 for the k-th sequence of the row.
+        positions: Integers [B, Q], the tokens whose vectors are wanted, or one integer, the same in every row: the
+            layer does no more work than those need. None: all tokens.
+        real_tokens: A `RealTokens` of the mask: no more work is done on padding than attention does. For inference on
+            TensorFlow, as `model(inputs, real_tokens=...)`; None: all cells are worked on.
 
     Returns:
-        Vectors [B, T, D].
+        Vectors [B, T, D]; [B, Q, D] at `positions`, NaN where one is outside of its row.
 
     Raises:
         ValueError: If an argument is out of its range, or `hidden_states` isn't `hidden_dim` wide.
@@ -63,6 +69,7 @@ class TransformerEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self._register_call_context_args("real_tokens")  # a model hands it down
         self.hidden_dim = check_positive_integer("hidden_dim", hidden_dim)
         self.num_heads = check_positive_integer("num_heads", num_heads)
         check_divides("num_heads", self.num_heads, "hidden_dim", self.hidden_dim)
@@ -97,11 +104,11 @@ class TransformerEncoder(keras.layers.Layer):
 
     def _layer_norm(self, name):
         """name -> a layer normalization sublayer."""
-        return keras.layers.LayerNormalization(
+        return LayerNormalization(
             epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name=name
         )
 
-    def build(self, hidden_states_shape, padding_mask_shape=None):
+    def build(self, hidden_states_shape, padding_mask_shape=None, positions_shape=None):
         check_vectors("hidden_states", hidden_states_shape, self.hidden_dim)
         wide = (*hidden_states_shape[:-1], self.intermediate_dim)
         self.query_key_value.build(hidden_states_shape)
@@ -111,45 +118,71 @@ class TransformerEncoder(keras.layers.Layer):
         self.feedforward_output.build(wide)
         self.feedforward_layer_norm.build(hidden_states_shape)
 
-    def call(self, hidden_states, padding_mask=None, training=None):
-        attended = self.attention_output(self._self_attention(hidden_states, padding_mask, training))
-        attended = self.attention_output_dropout(attended, training=training)
-        hidden_states = self.attention_layer_norm(hidden_states + attended)
+    def call(self, hidden_states, padding_mask=None, positions=None, training=None, real_tokens=None):
+        # The mask is the same tensor in every layer, so a graph computes its shape once.
+        batch, length = ops.shape(hidden_states if padding_mask is None else padding_mask)[:2]
+        # Dense layers take flat tokens: on TensorFlow each is one product of matrices, with bias and activation in it.
+        tokens = ops.reshape(hidden_states, (-1, self.hidden_dim))  # [B·T, D]
+        tokens = tokens if real_tokens is None else real_tokens.out_of(tokens)  # [N, D]; N is B·T without them
+        query_key_value = self.query_key_value(tokens)
+        if real_tokens is not None:
+            query_key_value = real_tokens.spread(query_key_value)
+        attended = self._self_attention(query_key_value, (batch, length), padding_mask, positions, training)
+        if positions is not None:
+            tokens = ops.reshape(tokens_at(hidden_states, positions), (-1, self.hidden_dim))  # [B·Q, D]
+            length = 1 if isinstance(positions, int) else ops.shape(positions)[1]
+        elif real_tokens is not None:
+            attended = real_tokens.out_of(attended)
 
-        transformed = self.feedforward_activation(self.feedforward_intermediate(hidden_states))
+        attended = self.attention_output_dropout(self.attention_output(attended), training=training)
+        tokens = self.attention_layer_norm(tokens + attended)
+        transformed = self.feedforward_activation(self.feedforward_intermediate(tokens))
         transformed = self.feedforward_dropout(self.feedforward_output(transformed), training=training)
-        return self.feedforward_layer_norm(hidden_states + transformed)
+        tokens = self.feedforward_layer_norm(tokens + transformed)
+        if real_tokens is not None and positions is None:
+            tokens = real_tokens.spread(tokens)
+        return ops.reshape(tokens, (batch, length, self.hidden_dim))
 
-    def _self_attention(self, hidden_states, padding_mask, training):
-        """hidden states [B, T, D], mask [B, T] -> what each token gathers from those it sees [B, T, D]."""
-        length = ops.shape(hidden_states)[1]
-        query, key, value = [
-            ops.reshape(part, (-1, length, self.num_heads, self.hidden_dim // self.num_heads))
-            for part in ops.split(self.query_key_value(hidden_states), 3, axis=-1)
-        ]  # each [B, T, H, D / H]
+    def _self_attention(self, query_key_value, shape, padding_mask, positions, training):
+        """query, key and value [B·T, 3·D], B and T, mask [B, T], positions [B, Q] -> what the tokens there, or all,
+        gather from those that they see [B·Q, D]."""
+        heads = (self.num_heads, self.hidden_dim // self.num_heads)
+        parts = ops.reshape(query_key_value, (*shape, 3, *heads))
+        query = None
+        if positions is not None:
+            query = tokens_at(ops.reshape(query_key_value, (*shape, 3 * self.hidden_dim)), positions)
+            query = ops.reshape(query[:, :, : self.hidden_dim], (*ops.shape(query)[:2], *heads))  # [B, Q, H, D / H]
         visible = None
         if padding_mask is not None:
-            visible = padding_mask[:, None, :, None] == padding_mask[:, None, None, :]  # [B, 1, T, T]
-        if training and self.attention_dropout:
-            gathered = self._attention_with_dropout(query, key, value, visible)
+            looking = padding_mask if positions is None else values_at(padding_mask, positions)
+            visible = ops.equal(ops.expand_dims(looking, (1, 3)), ops.expand_dims(padding_mask, (1, 2)))  # [B, 1, Q, T]
+        has_dropout = bool(training and self.attention_dropout)
+        if has_dropout or keras.backend.backend() == "tensorflow":  # which has no fused kernel
+            gathered = self._attention(parts, query, visible, has_dropout)
         else:
-            gathered = ops.dot_product_attention(query, key, value, mask=visible)  # [B, T, H, D / H]
-        return ops.reshape(gathered, (-1, length, self.hidden_dim))
+            all_queries, key, value = ops.unstack(parts, 3, axis=2)  # [B, T, H, D / H]
+            gathered = ops.dot_product_attention(all_queries if query is None else query, key, value, mask=visible)
+        return ops.reshape(gathered, (-1, self.hidden_dim))
 
-    def _attention_with_dropout(self, query, key, value, visible):
-        """query, key, value [B, T, H, D / H], visible [B, 1, T, T] -> [B, T, H, D / H]; drops attention weights."""
-        query = ops.transpose(query, (0, 2, 1, 3)) * (self.hidden_dim // self.num_heads) ** -0.5
-        scores = ops.matmul(query, ops.transpose(key, (0, 2, 3, 1)))  # [B, H, T, T]
-        scores = ops.cast(scores, "float32")
+    def _attention(self, parts, query, visible, has_dropout):
+        """query, key and value [B, T, 3, H, D / H], query of some tokens or None, visible [B, 1, Q, T] ->
+        [B, Q, H, D / H]."""
+        all_queries, key, value = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)  # [B, H, T, D / H]
+        query = all_queries if query is None else ops.transpose(query, (0, 2, 1, 3))
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [B, H, Q, T]
+        scores = ops.cast(scores, "float32") * (self.hidden_dim // self.num_heads) ** -0.5
         if visible is not None:
-            scores = ops.where(visible, scores, -1e30)
+            scores += ops.where(visible, 0.0, -1e30)
         weights = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
-        weights = self.attention_weights_dropout(weights, training=True)
-        gathered = ops.matmul(weights, ops.transpose(value, (0, 2, 1, 3)))  # [B, H, T, D / H]
-        return ops.transpose(gathered, (0, 2, 1, 3))
+        if has_dropout:
+            weights = self.attention_weights_dropout(weights, training=True)
+        return ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
 
-    def compute_output_shape(self, hidden_states_shape, padding_mask_shape=None):
-        return hidden_states_shape
+    def compute_output_spec(self, hidden_states, padding_mask=None, positions=None, training=None, real_tokens=None):
+        batch, length, width = hidden_states.shape
+        if positions is not None:
+            length = 1 if isinstance(positions, int) else positions.shape[1]
+        return keras.KerasTensor((batch, length, width), dtype=self.compute_dtype)
 
     def get_config(self):
         return {

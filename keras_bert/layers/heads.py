@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from keras_bert.layers.activations import activation_named
+from keras_bert.layers.gathering import flat, tokens_at
 from keras_bert.layers.initializer import truncated_normal
+from keras_bert.layers.normalization import LayerNormalization
 from keras_bert.utils.checks import (
     check_positive_integer,
     check_positive_number,
@@ -17,7 +19,7 @@ from keras_bert.utils.checks import (
 class Pooler(keras.layers.Layer):
     """A dense layer with tanh on the vector of each sequence's first token, [CLS].
 
-    Without `cls_positions` a row's first token is at 0, so rows are padded at their end, never at their start.
+    Rows begin with that token, so they are padded at their end, never at their start.
 
     Args:
         hidden_dim: Width D of the vectors.
@@ -25,10 +27,10 @@ class Pooler(keras.layers.Layer):
 
     Call arguments:
         sequence_output: Vectors [B, T, D].
-        cls_positions: Integers [B, N], where the N sequences of a packed row start; or None for rows of one sequence.
+        first_only: If False, the input is nothing but first tokens, N of each packed row, and all are pooled.
 
     Returns:
-        Vectors [B, N, D]; [B, D] without `cls_positions`.
+        Vectors [B, D]; of N first tokens, [B, N, D].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -52,18 +54,16 @@ class Pooler(keras.layers.Layer):
             name="dense",
         )
 
-    def build(self, sequence_output_shape, cls_positions_shape=None):
+    def build(self, sequence_output_shape):
         check_vectors("sequence_output", sequence_output_shape, self.hidden_dim)
         self.dense.build((sequence_output_shape[0], self.hidden_dim))
 
-    def call(self, sequence_output, cls_positions=None):
-        if cls_positions is None:
-            return self.dense(sequence_output[:, 0])
-        return self.dense(tokens_at(sequence_output, cls_positions))
+    def call(self, sequence_output, first_only=True):
+        return self.dense(sequence_output[:, 0]) if first_only else flat(self.dense, sequence_output)
 
-    def compute_output_shape(self, sequence_output_shape, cls_positions_shape=None):
-        rows = sequence_output_shape[:1] if cls_positions_shape is None else cls_positions_shape
-        return (*rows, self.hidden_dim)
+    def compute_output_spec(self, sequence_output, first_only=True):
+        batch, length, width = sequence_output.shape
+        return keras.KerasTensor((batch, width) if first_only else (batch, length, width), dtype=self.compute_dtype)
 
     def get_config(self):
         return {
@@ -88,7 +88,7 @@ class MLMHead(keras.layers.Layer):
 
     Call arguments:
         sequence_output: Vectors [B, T, D].
-        mask_positions: Integers [B, M]: the tokens to give logits for.
+        mask_positions: Integers [B, M]: the tokens to give logits for; None: all of `sequence_output`.
         token_table: The token embedding table [V, D]: what `TokenAndPositionAndSegmentEmbedding` returns for
             `table_only=True`.
 
@@ -129,29 +129,33 @@ class MLMHead(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = LayerNormalization(
             epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name="layer_norm"
         )
 
-    def build(self, sequence_output_shape, mask_positions_shape, token_table_shape):
+    def build(self, sequence_output_shape, mask_positions_shape=None, token_table_shape=None):
         check_vectors("sequence_output", sequence_output_shape, self.hidden_dim)
         if tuple(token_table_shape) != (self.vocabulary_size, self.hidden_dim):
             raise ValueError(
                 f"`token_table` must have shape (vocabulary_size, hidden_dim) = "
                 f"({self.vocabulary_size}, {self.hidden_dim}). Received: shape={tuple(token_table_shape)}."
             )
-        shape = (*mask_positions_shape, self.hidden_dim)
-        self.dense.build(shape)
-        self.layer_norm.build(shape)
+        self.dense.build((None, self.hidden_dim))
+        self.layer_norm.build((None, self.hidden_dim))
         self.bias = self.add_weight(name="bias", shape=(self.vocabulary_size,), initializer="zeros")
 
     def call(self, sequence_output, mask_positions, token_table):
-        hidden = self.layer_norm(self.dense(tokens_at(sequence_output, mask_positions)))  # [B, M, D]
-        logits = ops.matmul(hidden, ops.transpose(token_table))  # [B, M, V]
+        vectors = sequence_output if mask_positions is None else tokens_at(sequence_output, mask_positions)
+        return flat(lambda tokens: self._logits(tokens, token_table), vectors)
+
+    def _logits(self, vectors, token_table):
+        """vectors [B·M, D], table [V, D] -> logits [B·M, V]."""
+        logits = ops.matmul(self.layer_norm(self.dense(vectors)), ops.transpose(token_table))
         return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
 
     def compute_output_spec(self, sequence_output, mask_positions, token_table):
-        return keras.KerasTensor((*mask_positions.shape, self.vocabulary_size), dtype="float32")
+        rows = sequence_output.shape[:2] if mask_positions is None else mask_positions.shape
+        return keras.KerasTensor((*rows, self.vocabulary_size), dtype="float32")
 
     def get_config(self):
         return {
@@ -211,7 +215,7 @@ class ClassificationHead(keras.layers.Layer):
         self.dense.build(inputs_shape)
 
     def call(self, inputs, training=None):
-        return self.dense(self.head_dropout(inputs, training=training))
+        return flat(self.dense, self.head_dropout(inputs, training=training))
 
     def compute_output_spec(self, inputs, training=None):
         return keras.KerasTensor((*inputs.shape[:-1], self.num_classes), dtype="float32")
@@ -251,15 +255,3 @@ class NSPHead(ClassificationHead):
     def get_config(self):
         config = super().get_config()
         return {key: value for key, value in config.items() if key not in ("num_classes", "dropout")}
-
-
-def tokens_at(sequence_output, positions):
-    """vectors [B, T, D], positions [B, M] -> the vectors at those positions [B, M, D]."""
-    batch, length, width = ops.shape(sequence_output)
-    positions = ops.cast(positions, "int32")
-    rows = ops.expand_dims(ops.arange(batch, dtype="int32"), axis=1)  # [B, 1]
-    inside = ops.logical_and(positions >= 0, positions < length)
-    index = ops.where(inside, rows * length + positions, 0)
-    vectors = ops.take(ops.reshape(sequence_output, (-1, width)), index, axis=0)
-    # A position outside of its row must not find another row's token unnoticed.
-    return ops.where(ops.expand_dims(inside, axis=-1), vectors, ops.cast(float("nan"), vectors.dtype))

@@ -189,11 +189,9 @@ def test_mixed_bfloat16():
     np.testing.assert_allclose(ops.cast(output, "float32"), full(states(), padding_mask=MASK), atol=0.15)
 
 
-@pytest.mark.parametrize(
-    "attention_dropout, training, calls", [(0.3, False, 1), (0.3, None, 1), (0.0, True, 1), (0.3, True, 0)]
-)
-def test_goes_through_dot_product_attention(monkeypatch, attention_dropout, training, calls):
-    """Also with `dropout` on: only dropping attention weights needs the long way."""
+@pytest.fixture
+def fused(monkeypatch):
+    """Attention as on JAX and torch, which have fused kernels; the list gets an entry for each use of them."""
     original, seen = ops.dot_product_attention, []
 
     def counting(*args, **kwargs):
@@ -201,22 +199,54 @@ def test_goes_through_dot_product_attention(monkeypatch, attention_dropout, trai
         return original(*args, **kwargs)
 
     monkeypatch.setattr(keras.ops, "dot_product_attention", counting)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    return seen
+
+
+@pytest.mark.parametrize(
+    "attention_dropout, training, calls", [(0.3, False, 1), (0.3, None, 1), (0.0, True, 1), (0.3, True, 0)]
+)
+def test_goes_through_fused_kernels(fused, attention_dropout, training, calls):
+    """Also with `dropout` on: only dropping attention weights needs the long way."""
     make(dropout=0.1, attention_dropout=attention_dropout)(states(), padding_mask=MASK, training=training)
-    assert len(seen) == calls
+    assert len(fused) == calls
 
 
-def test_both_ways_through_attention_agree():
-    layer, x = randomized(make(attention_dropout=1e-9)), states()
-    short = layer(x, padding_mask=MASK, training=False)
-    np.testing.assert_allclose(layer(x, padding_mask=MASK, training=True), short, atol=1e-5)
-
-
-def test_both_ways_through_attention_agree_in_mixed_bfloat16():
-    layer, x = make(attention_dropout=1e-9, dtype="mixed_bfloat16"), states(shape=(BATCH, LENGTH, HIDDEN))
-    short = np.array(ops.cast(layer(x, padding_mask=MASK, training=False), "float32"))
-    long = np.array(ops.cast(layer(x, padding_mask=MASK, training=True), "float32"))
+@pytest.mark.parametrize("positions", [None, 2, np.array([[0, 4], [3, 3], [5, 0]], "int32")])
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.1)])
+def test_all_ways_through_attention_agree(request, dtype, tolerance, positions):
+    layer, x = randomized(make(attention_dropout=1e-9, dtype=dtype)), states()
+    arguments = {"padding_mask": MASK, "positions": positions}
+    here = np.array(ops.cast(layer(x, **arguments, training=False), "float32"))
+    request.getfixturevalue("fused")
+    short = np.array(ops.cast(layer(x, **arguments, training=False), "float32"))
+    np.testing.assert_allclose(here, short, atol=tolerance)
     # Uniform bfloat16 numbers are exactly 0, and so below any rate, once in 128: a few weights are dropped.
-    assert np.median(np.abs(long - short)) < 0.02 and np.abs(long - short).mean() < 0.05
+    long = np.array(ops.cast(layer(x, **arguments, training=True), "float32"))
+    assert np.abs(long - short).mean() < tolerance
+
+
+@pytest.mark.parametrize("positions", [0, 6, [[0, 4], [3, 3], [5, 0]], [[]] * BATCH])
+def test_vectors_at_positions_are_those_of_all(positions):
+    """The other tokens are seen all the same, but no vectors are made of them."""
+    layer = randomized(make())
+    all_tokens = np.array(layer(states(), padding_mask=MASK))
+    if not isinstance(positions, int):
+        positions = np.array(positions, "int32")
+    rows = np.arange(BATCH)[:, None]
+    columns = np.full((BATCH, 1), positions) if isinstance(positions, int) else positions
+    np.testing.assert_allclose(
+        layer(states(), padding_mask=MASK, positions=positions), all_tokens[rows, columns], atol=1e-5
+    )
+    seen = []
+    layer.feedforward_intermediate.call = lambda x: seen.append(tuple(x.shape)) or np.zeros((len(x), INTERMEDIATE))
+    layer(states(), padding_mask=MASK, positions=positions)
+    assert seen == [(columns.size, HIDDEN)]
+
+
+def test_a_position_outside_of_its_row_is_nan():
+    output = np.array(make()(states(), padding_mask=MASK, positions=np.array([[0, 7], [-1, 1], [2, 3]], "int32")))
+    assert np.isnan(output).any(-1).tolist() == [[False, True], [True, False], [False, False]]
 
 
 def test_attention_dropout_keeps_the_mean():

@@ -44,14 +44,13 @@ class TestPooler:
     def test_first_tokens_of_packed_rows(self):
         pooler = randomized(Pooler(HIDDEN), (BATCH, LENGTH, HIDDEN))
         kernel, bias = numpy_of(pooler.variables)
-        positions = np.array([[0, 4], [0, 0], [6, 2]])
-        expected = np.tanh(at(states(), positions) @ kernel + bias)
-        np.testing.assert_allclose(pooler(states(), positions), expected, atol=1e-5)
+        expected = np.tanh(states() @ kernel + bias)
+        np.testing.assert_allclose(pooler(states(), first_only=False), expected, atol=1e-5)
 
     def test_symbolic_shapes(self):
-        sequence, positions = keras.Input((None, HIDDEN)), keras.Input((2,), dtype="int32")
+        sequence = keras.Input((None, HIDDEN))
         assert tuple(Pooler(HIDDEN)(sequence).shape) == (None, HIDDEN)
-        assert tuple(Pooler(HIDDEN)(sequence, positions).shape) == (None, 2, HIDDEN)
+        assert tuple(Pooler(HIDDEN)(sequence, first_only=False).shape) == (None, None, HIDDEN)
 
     def test_wrong_width(self):
         with pytest.raises(ValueError, match="hidden_dim"):
@@ -224,8 +223,7 @@ def wrapped(kind):
     if kind == "pooler":
         return keras.Model(sequence, Pooler(HIDDEN)(sequence)), states()
     if kind == "packed pooler":
-        inputs = [sequence, positions]
-        return keras.Model(inputs, Pooler(HIDDEN)(*inputs)), [states(), TestMLMHead.positions]
+        return keras.Model(sequence, Pooler(HIDDEN)(sequence, first_only=False)), states()
     if kind == "mlm":
         inputs = [sequence, positions, table]
         output = MLMHead(VOCABULARY, HIDDEN, activation="gelu_tanh")(*inputs)
