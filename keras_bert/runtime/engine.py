@@ -126,6 +126,8 @@ def _batches(lengths, batch_size):
     >>> _batches([3, 40, 4, 39, 5], batch_size=4)
     [[1, 3], [4, 2, 0]]
     """
+    if len(lengths) == 1:
+        return [[0]]
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     longest = np.array([lengths[number] for number in order])
     work, begins = np.zeros(len(order) + 1), np.zeros(len(order) + 1, int)  # up to each row; where its batch begins

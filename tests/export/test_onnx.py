@@ -113,6 +113,19 @@ def test_a_position_outside_of_its_row_gives_nan(tokenizer, tmp_path):
     assert np.isnan(logits).all(axis=-1).tolist() == [[False, True], [True, False], [False, False]]
 
 
+@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
+@pytest.mark.parametrize("name", ["text_classifier", "pretrainer"])
+def test_the_export_of_keras_runs_too(name, tmp_path):
+    pytest.importorskip("tf2onnx")
+    model = build(name, num_layers=1)
+    inputs = inputs_of(name)
+    expected = arrays(model(inputs))
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for got, value in zip(session.run(None, inputs), expected.values(), strict=True):
+        np.testing.assert_allclose(got, value, rtol=0, atol=1e-5)
+
+
 def test_padding_changes_nothing(tokenizer, tmp_path):
     run = exported(shared("text_classifier"), tokenizer, tmp_path / "served")
     inputs = batch(MASK[1:2])
