@@ -7,6 +7,7 @@ from keras_bert.layers.activations import activation_named
 from keras_bert.layers.gathering import tokens_at, values_at
 from keras_bert.layers.initializer import truncated_normal
 from keras_bert.layers.normalization import LayerNormalization
+from keras_bert.layers.quantized import KeepsQuantization
 from keras_bert.utils.checks import (
     check_divides,
     check_positive_integer,
@@ -17,7 +18,7 @@ from keras_bert.utils.checks import (
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
     """Self-attention and a feed-forward network, each with a residual and a layer normalization after it.
 
     One mask serves ordinary and packed rows: two tokens see each other if and only if `padding_mask` has the same

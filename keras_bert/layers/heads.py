@@ -7,6 +7,7 @@ from keras_bert.layers.activations import activation_named
 from keras_bert.layers.gathering import flat, tokens_at
 from keras_bert.layers.initializer import truncated_normal
 from keras_bert.layers.normalization import LayerNormalization
+from keras_bert.layers.quantized import KeepsQuantization
 from keras_bert.utils.checks import (
     check_positive_integer,
     check_positive_number,
@@ -16,7 +17,7 @@ from keras_bert.utils.checks import (
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class Pooler(keras.layers.Layer):
+class Pooler(KeepsQuantization, keras.layers.Layer):
     """A dense layer with tanh on the vector of each sequence's first token, [CLS].
 
     Rows begin with that token, so they are padded at their end, never at their start.
@@ -74,7 +75,7 @@ class Pooler(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class MLMHead(keras.layers.Layer):
+class MLMHead(KeepsQuantization, keras.layers.Layer):
     """Logits over the vocabulary at the masked positions, tied to the token embedding.
 
     A dense layer, the activation, a layer normalization, then the product with the embedding table plus a bias.
@@ -169,7 +170,7 @@ class MLMHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class ClassificationHead(keras.layers.Layer):
+class ClassificationHead(KeepsQuantization, keras.layers.Layer):
     """Dropout and a dense layer to float32 logits, over the last dimension.
 
     Args:
