@@ -1,4 +1,4 @@
-"""What users give to a model by themselves, checked before it is computed with: arrays, generators, datasets."""
+"""What users give to a model by themselves, checked before it is computed with: arrays and whatever makes batches."""
 
 import sys
 import types
@@ -55,10 +55,17 @@ class ChecksInputs:
             raise ValueError("There are no rows: every input is empty.")
         return inputs
 
+    def _checked_batch(self, batch):
+        """Inputs alone, or a tuple of inputs, targets and weights -> the same, the inputs checked."""
+        if isinstance(batch, tuple):
+            return (self._checked(batch[0], whole=True), *batch[1:])
+        return self._checked(batch, whole=True)
+
     def _checked_data(self, data):
         """What `fit` takes as x -> the same, with a check of what it holds: of arrays at once, else of each batch.
 
-        A `keras.utils.PyDataset`, a torch DataLoader and a `tf.distribute.DistributedDataset` are taken as they are.
+        A torch DataLoader, a `tf.distribute.DistributedDataset` and a `keras.utils.PyDataset` whose batches come from
+        other processes are taken as they are.
         """
         limits = self._limits()
         if limits is None:
@@ -67,10 +74,39 @@ class ChecksInputs:
         if tensorflow is not None and isinstance(data, tensorflow.data.Dataset):
             return _checked_dataset(data, list(self.input), limits)
         if isinstance(data, types.GeneratorType):
-            return ((self._checked(batch[0], whole=True), *batch[1:]) for batch in data)
-        if isinstance(data, (Mapping, list, tuple, np.ndarray)) or keras.ops.is_tensor(data):
+            return (self._checked_batch(batch) for batch in data)  # Keras takes no other iterators
+        if isinstance(data, keras.utils.PyDataset) and not data.use_multiprocessing:
+            return _CheckedPyDataset(data, self._checked_batch)
+        # None and a string aren't data: it is said what is.
+        if isinstance(data, (Mapping, list, tuple, np.ndarray, str, type(None))) or keras.ops.is_tensor(data):
             return self._checked(data, whole=True)
         return data
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """A `keras.utils.PyDataset`, with a check of each batch.
+
+    Args:
+        data: The `keras.utils.PyDataset`.
+        check: A batch -> the same, checked.
+    """
+
+    def __init__(self, data, check):
+        super().__init__(workers=data.workers, max_queue_size=data.max_queue_size)
+        self._data, self._check = data, check
+
+    def __getitem__(self, index):
+        return self._check(self._data[index])
+
+    @property
+    def num_batches(self):
+        return self._data.num_batches
+
+    def on_epoch_begin(self):
+        self._data.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._data.on_epoch_end()
 
 
 def _is_array(inputs, name):

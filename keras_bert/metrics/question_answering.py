@@ -86,7 +86,7 @@ def score_answer(prediction, answers, rules="squad"):
         Exact match (0.0 or 1.0) and F1 (0.0 to 1.0), each the best over the right answers.
 
     Raises:
-        ValueError: If there are no such rules, or no right answer where they want one.
+        ValueError: If there are no such rules, no right answer where they want one, or an answer isn't a string.
 
     Example:
     >>> score_answer("the big dog", ["a dog", "cats"]), score_answer("부산에", ["부산"], "korquad")
@@ -96,6 +96,12 @@ def score_answer(prediction, answers, rules="squad"):
     """
     if rules not in RULES:
         raise ValueError(f"`rules` must be one of {', '.join(RULES)}. Received: rules={rules!r}.")
+    # A string is a sequence too, of characters.
+    if isinstance(answers, str) or not all(isinstance(answer, str) for answer in (prediction, *answers)):
+        raise ValueError(
+            "`prediction` must be a string, and `answers` a list of strings. Received: "
+            f"prediction={prediction!r:.80}, answers={answers!r:.80}."
+        )
     golds = [normalize_answer(answer, rules) for answer in answers]
     if rules == "squad2":
         golds = list(filter(None, golds)) or [""]

@@ -16,13 +16,13 @@ def tag_accuracy(gold, predicted):
         A float.
 
     Raises:
-        ValueError: If there is no tag, or there are more of one kind than of the other.
+        ValueError: If there is no tag, tags aren't strings, or there are more of one kind than of the other.
 
     Example:
     >>> tag_accuracy([["DET", "NOUN"], ["VERB"]], [["DET", "VERB"], ["VERB"]])
     0.6666666666666666
     """
-    check_same_lengths(gold, predicted)
+    gold, predicted = _checked(gold, predicted)
     pairs = [pair for sequences in zip(gold, predicted, strict=True) for pair in zip(*sequences, strict=True)]
     return sum(a == b for a, b in pairs) / len(pairs)
 
@@ -39,7 +39,8 @@ def entity_scores(gold, predicted):
         A dict: `entity_f1`, `precision` and `recall` over all entities; 0 where there is none to divide by.
 
     Raises:
-        ValueError: If there is no tag, there are more of one kind than of the other, or they mark no entities.
+        ValueError: If there is no tag, tags aren't strings, there are more of one kind than of the other, or they mark
+            no entities.
 
     Reference: seqeval with mode="strict" and scheme=IOB2: an I- that continues nothing of its type is no entity, unless
     `gold` is in a scheme in which it begins one (IOB1, IOE, IO).
@@ -53,8 +54,7 @@ def entity_scores(gold, predicted):
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2
 
-    check_same_lengths(gold, predicted)
-    gold, predicted = _strict_bio(gold, predicted)
+    gold, predicted = _strict_bio(*_checked(gold, predicted))
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold, predicted, average="micro", scheme=IOB2, zero_division=0
     )
@@ -73,7 +73,7 @@ def character_f1(gold, predicted):
         0 if there is none.
 
     Raises:
-        ValueError: If there is no tag, or there are more of one kind than of the other.
+        ValueError: If there is no tag, tags aren't strings, or there are more of one kind than of the other.
 
     Example:
     >>> character_f1([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]])
@@ -81,11 +81,28 @@ def character_f1(gold, predicted):
     """
     from sklearn.metrics import f1_score
 
-    check_same_lengths(gold, predicted)
+    gold, predicted = _checked(gold, predicted)
     outside = find_scheme([*gold, *predicted], "gold and predicted").outside
     gold, predicted = ([tag for tags in sentences for tag in tags] for sentences in (gold, predicted))
     tags = sorted({*gold, *predicted} - {outside})
     return float(f1_score(gold, predicted, labels=tags, average="macro", zero_division=0)) if tags else 0.0
+
+
+def _checked(gold, predicted):
+    """what users give as tags, right and predicted -> lists of the same; a `ValueError` if they can't be scored."""
+    checked = []
+    for name, sequences in (("gold", gold), ("predicted", predicted)):
+        sequences = list(sequences)
+        for tags in sequences:
+            # A string is a sequence too, of characters.
+            if isinstance(tags, str) or not hasattr(tags, "__len__") or not all(isinstance(tag, str) for tag in tags):
+                raise ValueError(
+                    f"`{name}` must have for each sentence a list of its tags, which are strings. Received: "
+                    f"{str(tags)[:80]!r}."
+                )
+        checked.append(sequences)
+    check_same_lengths(*checked)
+    return checked
 
 
 def _strict_bio(gold, predicted):

@@ -125,6 +125,21 @@ def test_tags_without_a_partner_are_refused(score, gold, predicted):
 
 
 @pytest.mark.parametrize("score", [tag_accuracy, entity_scores, character_f1])
+@pytest.mark.parametrize("wrong", [["DET", "NOUN"], [1, 2], [[1, 2]], [["DET", None]], [None]])
+def test_what_are_no_lists_of_tags_is_refused(score, wrong):
+    right = [["DET", "NOUN"]]
+    for name, arguments in (("gold", (wrong, right)), ("predicted", (right, wrong))):
+        with pytest.raises(ValueError, match=f"`{name}` must have for each sentence a list of its tags"):
+            score(*arguments)
+
+
+@pytest.mark.parametrize("score", [tag_accuracy, entity_scores, character_f1])
+def test_tags_may_come_one_sentence_at_a_time(score):
+    sentences = [["B-P", "O"], ["O", "B-L"]]
+    assert score(iter(sentences), map(tuple, sentences)) == score(sentences, sentences)
+
+
+@pytest.mark.parametrize("score", [tag_accuracy, entity_scores, character_f1])
 def test_nothing_to_score_is_refused(score):
     with pytest.raises(ValueError, match="nothing to score"):
         score([[]], [[]])

@@ -115,3 +115,11 @@ def test_what_cannot_be_scored_is_refused():
         score_answers({"a": "x"}, {"a": ["x"], "b": ["y"]})
     with pytest.raises(ValueError, match="0 questions"):
         score_answers({}, {})
+
+
+@pytest.mark.parametrize(("prediction", "answers"), [("Ulm", "Ulm"), (None, ["Ulm"]), ("Ulm", [None]), ("Ulm", [5])])
+def test_answers_that_are_no_strings_are_refused(prediction, answers):
+    with pytest.raises(ValueError, match="`prediction` must be a string, and `answers` a list of strings"):
+        score_answer(prediction, answers)
+    with pytest.raises(ValueError, match="`prediction` must be a string, and `answers` a list of strings"):
+        score_answers({"a": prediction}, {"a": answers})

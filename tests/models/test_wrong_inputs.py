@@ -39,6 +39,26 @@ def trained():
     return model
 
 
+class OneBatch(keras.utils.PyDataset):
+    """A dataset of Keras's that has one batch, and counts the epochs that it is told of."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch, self.begun, self.ended = batch, 0, 0
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.batch
+
+    def on_epoch_begin(self):
+        self.begun += 1
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
 TARGETS = targets_of(NAME)
 WAYS = {
     "call": lambda inputs: shared(NAME)(inputs),
@@ -50,6 +70,9 @@ WAYS = {
     "train_on_batch": lambda inputs: trained().train_on_batch(inputs, TARGETS),
     "test_on_batch": lambda inputs: trained().test_on_batch(inputs, TARGETS),
     "generator": lambda inputs: trained().fit(((x, TARGETS) for x in [inputs]), verbose=0),
+    "generator of inputs alone": lambda inputs: shared(NAME).predict((x for x in [inputs]), verbose=0),
+    "PyDataset": lambda inputs: trained().fit(OneBatch((inputs, TARGETS)), verbose=0),
+    "PyDataset of inputs alone": lambda inputs: shared(NAME).predict(OneBatch(inputs), verbose=0),
 }
 
 
@@ -114,7 +137,7 @@ def test_a_graph_answers_nan_for_what_int32_lacks(inputs):
     assert np.isnan(answer[1]).all()
 
 
-@pytest.mark.parametrize("way", ["call", "predict", "dataset", "generator"])
+@pytest.mark.parametrize("way", ["call", "predict", "dataset", "generator", "PyDataset of inputs alone"])
 @pytest.mark.parametrize("inputs", RIGHT.values(), ids=RIGHT)
 def test_whole_numbers_of_any_type_are_taken(inputs, way):
     ways = WAYS | {
@@ -122,6 +145,32 @@ def test_whole_numbers_of_any_type_are_taken(inputs, way):
         "generator": lambda inputs: shared(NAME).predict(((x,) for x in [inputs]), verbose=0),
     }
     np.testing.assert_allclose(ways[way](inputs), shared_outputs(NAME)["output"], atol=1e-5)
+
+
+def test_a_pydataset_is_told_of_its_epochs():
+    """As often as Keras itself tells it."""
+    data, others = OneBatch((batch(), TARGETS)), OneBatch((np.ones((3, 1)), np.ones((3, 1))))
+    trained().fit(data, epochs=2, verbose=0)
+    plain = keras.Sequential([keras.layers.Dense(1)])
+    plain.compile("sgd", "mse")
+    plain.fit(others, epochs=2, verbose=0)
+    assert (data.begun, data.ended) == (others.begun, others.ended)
+    assert data.begun == 2
+
+
+@pytest.mark.parametrize("data", [None, "a text"])
+@pytest.mark.parametrize("way", ["fit", "validation", "evaluate", "predict", "predict_on_batch"])
+def test_what_is_no_data_is_refused(way, data):
+    with pytest.raises(ValueError, match=rf"takes a dict with the keys token_ids, .* Received: {type(data).__name__}"):
+        WAYS[way](data)
+
+
+def test_a_head_of_ones_own_is_checked():
+    encoder = keras_bert.backbone(config())
+    own = keras_bert.distribution.BertModel(encoder.input, keras.layers.Dense(2)(encoder.output["pooled_output"]))
+    assert own.predict(batch(), verbose=0).shape == (3, 2)
+    with pytest.raises(ValueError, match="attention_mask, which it doesn't know"):
+        own.predict({**batch(), "attention_mask": batch()["padding_mask"]}, verbose=0)
 
 
 def test_tensors_and_arrays_are_taken_together():
