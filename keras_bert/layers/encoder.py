@@ -40,8 +40,8 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         padding_mask: Integers [B, T], or None for all 1: 0 for padding, k >= 1 for the k-th sequence of the row.
         positions: Integers [B, Q], the tokens whose vectors are wanted, or one integer, the same in every row: the
             layer does no more work than those need. None: all tokens.
-        real_tokens: A `RealTokens` of the mask: no more work is done on padding than attention does. For inference on
-            TensorFlow, as `model(inputs, real_tokens=...)`; None: all cells are worked on.
+        real_tokens: A `keras_bert.prediction.running.RealTokens` of the mask, by which attention alone works on
+            padding. None: all parts do.
 
     Returns:
         Vectors [B, T, D]; [B, Q, D] at `positions`, NaN where one is outside of its row.

@@ -1,7 +1,5 @@
 """Vectors of some tokens out of those of all, and all tokens of a batch as one matrix."""
 
-from typing import Any, NamedTuple
-
 import keras
 from keras import ops
 
@@ -38,26 +36,6 @@ def tokens_at(vectors, positions):
     taken = ops.take(ops.reshape(vectors, (-1, vectors.shape[2])), index, axis=0)
     # A position outside of its row must not find another row's token unnoticed.
     return ops.where(ops.expand_dims(inside, axis=-1), taken, ops.cast(float("nan"), taken.dtype))
-
-
-class RealTokens(NamedTuple):
-    """Which of the B·T cells of a batch hold tokens: the work on each token alone needn't be done for padding.
-
-    Attributes:
-        places: The N cells with tokens, integers [N].
-        numbers: Each cell's number among those, integers [B·T]; any of them for padding.
-    """
-
-    places: Any
-    numbers: Any
-
-    def out_of(self, cells):
-        """vectors of all cells [B·T, D] -> those of tokens [N, D]."""
-        return ops.take(cells, self.places, axis=0)
-
-    def spread(self, tokens):
-        """vectors of tokens [N, D] -> of all cells [B·T, D]; some token's for padding."""
-        return ops.take(tokens, self.numbers, axis=0)
 
 
 def values_at(values, positions):

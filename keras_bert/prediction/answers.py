@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_bert.data.packing import pad
 from keras_bert.data.question_batches import check_room, context_places, context_windows
 from keras_bert.prediction.decoding import decode_spans, plain_parts
-from keras_bert.prediction.slices import in_slices
+from keras_bert.prediction.running import outputs_in_slices
 from keras_bert.utils.checks import check_positive_integer
 
 _SINGLE = ("answer", "start", "end", "score", "probability", "null_difference")  # a question has one of each
@@ -49,7 +49,7 @@ class SpanPredictor:
         inputs = pad(windows.rows, self._tokenizer)
         first_places, last_places = context_places(windows, tf.shape(inputs["token_ids"])[1])
         best = decode_spans(
-            **in_slices(self._model, inputs),
+            **outputs_in_slices(self._model, inputs),
             first_places=first_places,
             last_places=last_places,
             questions=windows.questions,

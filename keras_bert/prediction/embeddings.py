@@ -10,9 +10,9 @@ import numpy as np
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.data.packing import check_max_length, joined, pad
 from keras_bert.models import check_built, check_length_of
-from keras_bert.prediction.columns import strings_of
 from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
+from keras_bert.utils.columns import strings_of
 
 _POOLINGS = ("mean", "cls", "words", "tokens")
 

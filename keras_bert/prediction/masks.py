@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.data.packing import check_max_length, joined, pad
 from keras_bert.models import check_built, check_length_of
-from keras_bert.prediction.columns import strings_of
 from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
+from keras_bert.utils.columns import strings_of
 
 # Letters and digits of one word; ideographs are words of their own.
 _LETTERS = r"[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]*"

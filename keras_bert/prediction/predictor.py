@@ -8,12 +8,12 @@ from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.answers import SpanPredictor
 from keras_bert.prediction.backend import check_backend
-from keras_bert.prediction.columns import strings_of
 from keras_bert.prediction.decoding import plain_rows
 from keras_bert.prediction.tags import Tagger
 from keras_bert.prediction.texts import TextClassifier, TextRegressor
 from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
+from keras_bert.utils.columns import rows_of
 
 _TASKS = {
     "text_classifier": TextClassifier,
@@ -157,38 +157,12 @@ class Predictor:
                 "tf.data's `map`, call its `function`."
             )
         check_positive_integer("batch_size", batch_size)
-        rows, is_one = _rows_of(self._columns_by_name(columns, named_columns))
+        rows, is_one = rows_of(self._task.input_names, columns, named_columns)
         lengths = [sum(map(len, row)) for row in rows]
         answers = in_batches_by_length(self._answer_batch, rows, lengths, batch_size, progress)
         return answers[0] if is_one else answers
-
-    def _columns_by_name(self, columns, named_columns):
-        """tuple of columns, dict of columns -> dict of all, in the order of the model's inputs; else a `ValueError`."""
-        names = self._task.input_names
-        given = [*names[: len(columns)], *named_columns]
-        if len(columns) > len(names) or sorted(given) != sorted(names):
-            raise ValueError(
-                f"This model takes {' and '.join(f'`{name}`' for name in names)}: a string or a list of strings for "
-                f"each. Received: {len(columns)} by position and {', '.join(named_columns) or 'none'} by name."
-            )
-        return dict(zip(names, columns, strict=False)) | {name: named_columns[name] for name in names[len(columns) :]}
 
     def _answer_batch(self, rows):
         """list of B tuples of strings -> list of B dicts."""
         arrays = self.function(*(tf.constant(column, tf.string) for column in zip(*rows, strict=True)))
         return self._task.as_python(plain_rows({key: value.numpy() for key, value in arrays.items()}))
-
-
-def _rows_of(columns):
-    """Name -> a string or N strings -> list of N tuples of strings, and whether all were single strings."""
-    columns = {name: strings_of(name, column) for name, column in columns.items()}
-    lengths = {name: len(texts) for name, (texts, is_one) in columns.items() if not is_one}
-    if len({*lengths.values()}) > 1:
-        found = " and ".join(f"{length} in `{name}`" for name, length in lengths.items())
-        raise ValueError(
-            f"Each text needs its partner. Received: {found}. Give lists of the same length, or one string to go with "
-            "each of a list."
-        )
-    count = max(lengths.values(), default=1)
-    repeated = [texts * count if is_one else texts for texts, is_one in columns.values()]
-    return list(zip(*repeated, strict=True)), not lengths

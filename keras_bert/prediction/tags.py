@@ -20,7 +20,7 @@ from keras_bert.prediction.decoding import (
     units_of_tokens,
     units_parted_by_space,
 )
-from keras_bert.prediction.slices import in_slices
+from keras_bert.prediction.running import outputs_in_slices
 from keras_bert.prediction.texts import class_names
 from keras_bert.utils.checks import some_of
 from keras_bert.utils.tag_recognition import bio_labels
@@ -122,7 +122,7 @@ class Tagger:
     def _tags_of_tokens(self, ids):
         """ragged ids [B, (T)] -> tags, strings [N]; their probabilities, float32 [N]."""
         rows, positions, _ = windowed(ids, self._tokenizer, self._max_length, self._stride)
-        logits = in_slices(self._model, pad(rows, self._tokenizer))  # [S, T, C]
+        logits = outputs_in_slices(self._model, pad(rows, self._tokenizer))  # [S, T, C]
         window = positions.value_rowids()
         column = tf.range(tf.size(window, tf.int64)) - tf.gather(positions.row_starts(), window) + 1  # after [CLS]
         chosen = most_context(positions, tf.size(ids.values, tf.int64)).values

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_bert.data.packing import check_max_length, model_inputs, pad
 from keras_bert.data.windows import check_stride, windowed
 from keras_bert.prediction.decoding import decode_classes, decode_scores
-from keras_bert.prediction.slices import in_slices
+from keras_bert.prediction.running import outputs_in_slices, outputs_of
 from keras_bert.utils.checks import check_names
 
 
@@ -82,9 +82,9 @@ class _Logits:
         """Strings [B], the same or None -> floats [B, C]."""
         if self._stride is None:
             inputs = model_inputs(text, self._tokenizer, self._max_length, second_texts=second_text)
-            return self._model(inputs, training=False)
+            return outputs_of(self._model, inputs)
         rows, _, texts = windowed(self._tokenizer(text), self._tokenizer, self._max_length, self._stride)
-        logits = in_slices(self._model, pad(rows, self._tokenizer))  # [S, C]
+        logits = outputs_in_slices(self._model, pad(rows, self._tokenizer))  # [S, C]
         return tf.math.segment_mean(logits, texts)  # [B, C]
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from tensorflow.core.framework import tensor_pb2
 
 import keras_bert
 from keras_bert.data import model_inputs
@@ -25,6 +27,8 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from tensorflow.core.framework import tensor_pb2
 import tensorflow_text
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 texts = [t.encode("latin-1") for t in json.load(sys.stdin)]
@@ -133,3 +137,57 @@ def test_an_export_is_replaced_only_when_told(classifier, tokenizer, tmp_path):
         keras_bert.export_saved_model(classifier, tokenizer, tmp_path / "served")
     keras_bert.export_saved_model(classifier, tokenizer, tmp_path / "served", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["served"]
+
+
+def test_mixed_bfloat16_is_half_the_size(small_config, tokenizer, tmp_path):
+    sizes = {}
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        wide = dataclasses.replace(small_config, intermediate_dim=2000)
+        model = keras_bert.text_classifier(keras_bert.backbone(wide), 3)
+        keras_bert.export_saved_model(model, tokenizer, tmp_path / policy)
+        sizes[policy] = sum(path.stat().st_size for path in (tmp_path / policy / "variables").iterdir())
+    assert sizes["mixed_bfloat16"] < 0.6 * sizes["float32"]
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_requests_to_warm_up_by_fit_the_signature(pairs, classifier, tokenizer, tmp_path):
+    keras_bert.export_saved_model(classifier, tokenizer, tmp_path / "served", pairs=pairs)
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    file = tmp_path / "served" / "assets.extra" / "tf_serving_warmup_requests"
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+        columns = inputs_of_request(record)
+        assert {*columns} == ({"text", "second_text"} if pairs else {"text"})
+        answer = serve(**{name: tf.constant(tf.make_ndarray(column)) for name, column in columns.items()})
+        assert len(answer["label"]) == columns["text"].tensor_shape.dim[0].size
+
+
+def inputs_of_request(record):
+    """A serialized PredictionLog -> {name: TensorProto}, read by protocol buffers' own means."""
+    file = descriptor_pb2.FileDescriptorProto(name="log.proto", package="log", syntax="proto3")
+    text, many, message = (
+        descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+        descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED,
+        descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE,
+    )
+    for name, fields in {
+        "Entry": [("key", 1, None), ("value", 2, None)],
+        "ModelSpec": [("signature_name", 3, None)],
+        "PredictRequest": [("model_spec", 1, "ModelSpec"), ("inputs", 2, "Entry")],
+        "PredictLog": [("request", 1, "PredictRequest")],
+        "PredictionLog": [("predict_log", 6, "PredictLog")],
+    }.items():
+        entry = file.message_type.add(name=name)
+        for field, number, kind in fields:
+            added = entry.field.add(name=field, number=number, type=message if kind else text, label=1)
+            if kind:
+                added.type_name = f".log.{kind}"
+            if field == "inputs":
+                added.label = many
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    log = message_factory.GetMessageClass(pool.FindMessageTypeByName("log.PredictionLog")).FromString(record)
+    assert log.predict_log.request.model_spec.signature_name == b"serving_default"
+    return {
+        entry.key.decode(): tensor_pb2.TensorProto.FromString(entry.value) for entry in log.predict_log.request.inputs
+    }

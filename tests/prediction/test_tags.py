@@ -181,7 +181,7 @@ def test_labels_of_other_schemes_answer_in_bio(tagger, labels, tags, monkeypatch
     def logits(inputs, training=False):
         return tf.one_hot(tf.gather(numbers, inputs["token_ids"]), len(labels))
 
-    monkeypatch.setattr("keras_bert.prediction.tags.in_slices", lambda model, inputs: logits(inputs))
+    monkeypatch.setattr("keras_bert.prediction.tags.outputs_in_slices", lambda model, inputs: logits(inputs))
     answer = keras_bert.predictor(model, tokenizer, max_length=16)("Ann Lee left New York")
     assert [part["tag"] for part in answer["tags"]] == ["B-P", "I-P", "O", "B-L", "I-L"]
     assert [(entity["text"], entity["type"]) for entity in answer["entities"]] == [("Ann Lee", "P"), ("New York", "L")]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bert.prediction.columns import strings_of
+from keras_bert.utils.columns import strings_of
 
 
 class Series:
