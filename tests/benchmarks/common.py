@@ -21,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 SIDES = Path(__file__).parent / "sides"
 CACHE = Path("~/.cache/keras-bert-benchmarks").expanduser()
-# On Linux, torch brings gigabytes for GPUs; with PIP_EXTRA_INDEX_URL at its index for CPUs, and +cpu here, it doesn't.
+# On Linux, torch brings gigabytes for GPUs, unless PIP_EXTRA_INDEX_URL names its index for processors.
 TRANSFORMERS = ["torch==2.13.0", "transformers==5.23.0", "onnx==1.23.2", "onnxruntime==1.32.0", "openvino==2026.4.1"]
 
 
