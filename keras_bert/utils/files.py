@@ -210,10 +210,10 @@ def not_utf8(path, name="The file"):
         encoding = likely_encoding(b"".join(line for _, line in lines)) or "LATIN1"
         reading = lines[0][1].decode(encoding, "replace").strip() if lines else ""
         begin = max(0, next((place for place, character in enumerate(reading) if character > "\x7f"), 0) - 20)
-        reading = f", as which that line reads {reading[begin : begin + 60]!r},"
+        reading = f", as which that line reads {reading[begin : begin + 60]!r}"
     return ValueError(
         f"{name} {str(path)!r} isn't UTF-8: {place}. Convert it: {conversion(path, encoding)} (if it isn't {encoding}"
-        f"{reading} with the name of its encoding; iconv -l lists them)"
+        f"{reading}, with the name of its encoding; iconv -l lists them)"
     )
 
 

@@ -134,16 +134,17 @@ class PretrainingBatches:
         needed = least * (self.hold_out or 1)
         found = count_documents(self.files, needed)
         if found < needed:
+            documents = "document is" if needed == 1 else "documents are"
+            reason = ", so that a sentence that isn't next can come from another one" if self.next_sentence else ""
+            held_out = f", with every {self.hold_out}-th held out" if self.hold_out else ""
+            mends = ["Put a blank line between documents, or add some."]
+            if self.hold_out and found >= 2 * least:
+                mends.insert(0, f"Choose a smaller `hold_out`, at most {found // least}, or evaluate on other files.")
+            if self.next_sentence:
+                mends.append("Masked words alone, with next_sentence=False (--no-next-sentence), need half as many.")
             raise ValueError(
-                f"At least {needed} document{'s are' if needed > 1 else ' is'} needed"
-                + ", so that a sentence that isn't next can come from another one" * self.next_sentence
-                + (f", with every {self.hold_out}-th held out" if self.hold_out else "")
-                + f". Received: {found} in {len(self.files)} files. "
-                + (
-                    f"Choose a smaller `hold_out`, at most {found // least}, or evaluate on other files. "
-                    * bool(self.hold_out and found >= 2 * least)
-                )
-                + "Put a blank line between documents, or add some."
+                f"At least {needed} {documents} needed{reason}{held_out}. "
+                f"Received: {found} in {len(self.files)} files. {' '.join(mends)}"
             )
         read = set()
         for lines, documents in self._windows(0):
@@ -153,10 +154,11 @@ class PretrainingBatches:
             read.update(documents.numpy().tolist())
             if len(read) >= least:
                 return
+        smaller = "a smaller `hold_out`, or " if self.hold_out else ""
         raise ValueError(
-            f"At least {least} document{'s' * (least > 1)} must be among those that `hold_out`, `held_out` and `shard` "
-            f"choose. Received: hold_out={self.hold_out}, held_out={self.held_out}, shard={self.shard}, which choose "
-            f"{len(read)}. Choose " + "a smaller `hold_out`, or " * bool(self.hold_out) + "fewer shards."
+            f"At least {least} document{'s' if least > 1 else ''} must be among those that `hold_out`, `held_out` and "
+            f"`shard` choose. Received: hold_out={self.hold_out}, held_out={self.held_out}, shard={self.shard}, which "
+            f"choose {len(read)}. Choose {smaller}fewer shards."
         )
 
     def _warn_of_single_sentences(self, lines, documents):

@@ -333,7 +333,7 @@ def test_files_are_read_to_their_end_before_training(tmp_path, tokenizer, name, 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("1 2. 3.\n4.\n", {}, "At least 2 documents are needed.*Received: 1 in 1 files"),
+        ("1 2. 3.\n4.\n", {}, "At least 2 documents are needed.*Received: 1 in 1 files.*--no-next-sentence"),
         ("", {}, "Received: 0 in 1 files"),
         ("1.\n\n2.\n\n3.\n", {"hold_out": 2}, "At least 4 documents are needed.*every 2-th held out. Received: 3"),
         ("1.\n\n2.\n", {"max_length": 4}, "`max_length` must be at least 5.*Received: max_length=4"),
