@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from keras_bert.checkpoints import load_pretrained, save_pretrained
     from keras_bert.config import BertConfig
-    from keras_bert.export import export_onnx, export_saved_model
+    from keras_bert.export import export_litert, export_onnx, export_saved_model
     from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
     from keras_bert.models import (
         backbone,
@@ -68,6 +68,7 @@ _MODULES = {
     "distribution": "distribution",
     "embed": "prediction",
     "export": "export",
+    "export_litert": "export",
     "export_onnx": "export",
     "export_saved_model": "export",
     "fill_masks": "prediction",
@@ -126,6 +127,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "distribution",
     "embed",
     "export",
+    "export_litert",
     "export_onnx",
     "export_saved_model",
     "fill_masks",

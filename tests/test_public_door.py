@@ -21,6 +21,7 @@ NAMES = [
     "backbone",
     "distribution",
     "embed",
+    "export_litert",
     "export_saved_model",
     "load_pretrained",
     "masked_language_model",

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_bert import models
 from keras_bert.config import BertConfig
-from keras_bert.layers.quantized import quantization_of
+from keras_bert.layers.quantized import check_not_quantized
 from keras_bert.utils.checks import check_names, some_of
 
 # Task, which is its builder's name -> the names of its heads' layers.
@@ -79,13 +79,8 @@ def build(checkpoint, task, head_arguments):
 
 
 def variables_of(model):
-    """model -> {this library's name: variable}, the same whatever the model is part of; none, if it was quantized."""
-    if mode := quantization_of(model):
-        raise ValueError(
-            f"The model was quantized to {mode} by Keras: its weights are no longer those of BERT's layouts. Keep it "
-            'with model.save("....keras"), or write the model that it was before; keras_bert.export_onnx(..., '
-            'precision="int8") quantizes that one itself.'
-        )
+    """model -> {this library's name: variable}, the same whatever the model is part of; not of a quantized one."""
+    check_not_quantized(model)
     variables = {}
     for layer in model.layers:
         for variable in layer.weights:

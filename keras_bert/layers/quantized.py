@@ -33,7 +33,12 @@ class KeepsQuantization:
         return made
 
 
-def quantization_of(model):
-    """model -> how its layers are quantized, such as "int8", or None."""
+def check_not_quantized(model):
+    """Raises a `ValueError` if a layer of the model was quantized."""
     modes = (layer.quantization_mode for layer in model._flatten_layers(include_self=False))
-    return next((mode for mode in modes if mode), None)
+    if mode := next((mode for mode in modes if mode), None):
+        raise ValueError(
+            f"The model was quantized to {mode} by Keras: its weights are no longer those of BERT's layouts. Keep it "
+            'with model.save("....keras"), or write the model that it was before; keras_bert.export_onnx(..., '
+            'precision="int8") and export_litert quantize that one themselves.'
+        )

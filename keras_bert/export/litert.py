@@ -1,0 +1,140 @@
+"""A model as a LiteRT file, for phones and small devices."""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_bert.checkpoints.weights import check_vocabulary_size
+from keras_bert.layers.quantized import check_not_quantized
+from keras_bert.models import check_built, check_length_of
+from keras_bert.prediction.backend import check_backend
+from keras_bert.utils.files import check_writable, written_beside
+
+_LAYOUT = ("model.tflite", "config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
+_PRECISIONS = ("float32", "int8")
+
+
+def export_litert(model, tokenizer, directory, precision="float32", max_length=None, overwrite=False):
+    """Writes a model as a file for LiteRT, once TensorFlow Lite, with the files of its tokenizer.
+
+    The file has operators of LiteRT alone and one signature, by which it takes batches of any size and length. Inputs:
+    `token_ids`, `segment_ids` and `padding_mask`, int32 [B, T], and those that a pretrainer adds. Outputs: the model's
+    by their names, float32; `logits`, where there is one only. In the directory are model.tflite, config.json with the
+    task, the labels and the model's shape, vocab.txt, tokenizer.json and tokenizer_config.json. It appears at once and
+    whole, or not at all.
+
+    Args:
+        model: A model of any builder; one of mixed precision is written in float32.
+        tokenizer: The `WordPieceTokenizer` that it was trained with.
+        directory: Where to write: a directory that doesn't exist yet or is empty.
+        precision: `"float32"`, equal to the model to 1e-5; or `"int8"`: the matrices are a quarter of the size, and
+            products are taken in 8 bits, with answers that differ a little.
+        max_length: The most tokens of a row, noted in config.json. None: the model's `max_sequence_length`.
+        overwrite: If True, a directory that holds nothing but such an export is replaced.
+
+    Raises:
+        ValueError: If the precision is another word, Keras quantized the model, the tokenizer has another vocabulary
+            size, the directory holds something, or the backend isn't TensorFlow.
+
+    Example:
+    >>> import tempfile
+    >>> import tensorflow as tf
+    >>> config = keras_bert.BertConfig.named("tiny", vocabulary_size=6)
+    >>> model = keras_bert.text_classifier(keras_bert.backbone(config), 2, labels=["no", "yes"])
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"])
+    >>> directory = tempfile.mkdtemp() + "/phone"
+    >>> export_litert(model, tokenizer, directory)
+    >>> run = tf.lite.Interpreter(directory + "/model.tflite").get_signature_runner()
+    >>> ids = np.array([[2, 5, 3]], "int32")
+    >>> run(token_ids=ids, segment_ids=0 * ids, padding_mask=0 * ids + 1)["logits"].shape
+    (1, 2)
+    """
+    if precision not in _PRECISIONS:
+        raise ValueError(f"`precision` must be one of {', '.join(_PRECISIONS)}. Received: precision={precision!r}.")
+    check_backend()
+    task = check_built(model)
+    check_not_quantized(model)
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
+    check_writable(directory, [_LAYOUT], overwrite)
+    contents = {
+        "task": task,
+        "precision": precision,
+        "labels": model.labels and list(model.labels),
+        "options": {"max_length": check_length_of(model, max_length)},
+        "model": dataclasses.asdict(model.config),
+    }
+    with written_beside(directory, [_LAYOUT], overwrite) as beside:
+        (beside / "model.tflite").write_bytes(_converted(_in_float32(model), precision))
+        (beside / "tokenizer.json").touch()  # where there is one, the tokenizer writes its own in its place
+        tokenizer.save(beside)
+        text = json.dumps(contents, indent=2, ensure_ascii=False)
+        (beside / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _in_float32(model):
+    """model -> the same, or one with the same weights that computes in float32."""
+    if all(layer.compute_dtype not in ("bfloat16", "float16") for layer in model.layers):
+        return model
+
+    def cloned(layer):
+        config = layer.get_config()
+        if layer.compute_dtype in ("bfloat16", "float16"):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
+
+    clone = keras.models.clone_model(model, clone_function=cloned)
+    clone.set_weights([weight.astype("float32") for weight in model.get_weights()])
+    return clone
+
+
+def _converted(model, precision):
+    """model that computes in float32, "float32" or "int8" -> the bytes of the file."""
+
+    def call(inputs):
+        outputs = model(inputs, training=False)
+        return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+    inputs = {name: tf.TensorSpec((None, None), "int32", name) for name in model.input}
+    with tempfile.TemporaryDirectory() as directory:
+        archive = keras.export.ExportArchive()
+        archive.add_endpoint("serving_default", call, input_signature=[inputs])
+        archive.write_out(directory, verbose=False)
+        _mend_new_axes(Path(directory) / "saved_model.pb")
+        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if precision == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return converter.convert()
+
+
+def _mend_new_axes(path):
+    """saved_model.pb -> None; in the file, slices that only add an axis, which LiteRT hasn't, become `ExpandDims`."""
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for function in saved.meta_graphs[0].graph_def.library.function:
+        constants = {node.name: node for node in function.node_def if node.op == "Const"}
+        for node in function.node_def:
+            if node.op != "StridedSlice" or "new_axis_mask" not in node.attr:
+                continue
+            masks = {name: value.i for name, value in node.attr.items()}  # those that are 0 aren't there
+            new, begin, end, rest, one = (
+                masks.get(f"{kind}_mask", 0) for kind in ("new_axis", "begin", "end", "ellipsis", "shrink_axis")
+            )
+            where = constants[node.input[1].partition(":")[0]]
+            count = where.attr["value"].tensor.tensor_shape.dim[0].size
+            is_whole = begin & end | new | rest == 2**count - 1
+            if not is_whole or new.bit_count() != 1 or one:
+                continue
+            axis = -1 if rest else new.bit_length() - 1
+            where.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(axis, "int32"))
+            del where.attr["_output_shapes"]
+            del node.input[2:4]
+            node.op = "ExpandDims"
+            node.attr["Tdim"].CopyFrom(node.attr["Index"])
+            for name in {*node.attr} - {"T", "Tdim"}:
+                del node.attr[name]
+    path.write_bytes(saved.SerializeToString())
