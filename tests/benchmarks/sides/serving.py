@@ -159,6 +159,9 @@ def main():
     found = {"startup_s": round(time.perf_counter() - START, 2)}
     rows.sort(key=lambda row: len(row[0]), reverse=True)
     texts, gold = zip(*rows, strict=True)
+    if options.memory:
+        for count, megabytes in memory(answer, texts, options.memory).items():
+            found[f"memory_mb_{count}"] = megabytes
     batches = [list(texts[begin : begin + 32]) for begin in range(0, len(texts), 32)]
     answer(batches[0])
     for text in texts[:: max(1, len(texts) // 20)]:
@@ -170,9 +173,6 @@ def main():
     found["megabytes"] = round(size / 1e6, 1)
     for count in options.threads:
         found[f"threads_{count}"] = threads(answer, texts, count)
-    if options.memory:
-        for count, megabytes in memory(answer, texts, options.memory).items():
-            found[f"memory_mb_{count}"] = megabytes
     print(json.dumps(found))
     del kept
 
