@@ -90,8 +90,8 @@ def main(config):
                 options += ["--memory", config.memory, "--threads", *config.threads]
             commands[engine] = [pythons[engine], common.SIDES / "serving.py", engine, directory, *options]
         found = common.alternate(commands, config.rounds)
-    # Every engine has some figures, ours those of the last two trials too.
-    figures = max((results[0] for results in found.values()), key=len)
+    figures = ["one_by_one", "batches_of_32", "accuracy", "megabytes", "startup_s"]
+    figures = list(dict.fromkeys([*figures, *(name for results in found.values() for name in results[0])]))
     common.report("serve", machine, dataclasses.asdict(config), found, figures)
 
 
