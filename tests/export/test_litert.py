@@ -59,7 +59,7 @@ def test_the_file_is_equal_to_the_model_at_every_length(name, tokenizer, tmp_pat
 
 
 def test_int8_is_small_and_close_to_the_model(tokenizer, tmp_path):
-    model = build("masked_language_model", hidden_dim=64, intermediate_dim=256)
+    model = build("masked_language_model", num_layers=1, hidden_dim=64, intermediate_dim=256)
     inputs = inputs_of("masked_language_model")
     expected = expected_of(model, inputs)
     whole, small = (
@@ -72,9 +72,8 @@ def test_int8_is_small_and_close_to_the_model(tokenizer, tmp_path):
     assert sizes[1] < 0.5 * sizes[0]
 
 
-@pytest.mark.parametrize("activation", ["gelu_tanh", "silu"])
-def test_other_activations(activation, tokenizer, tmp_path):
-    model = build("text_classifier", num_layers=1, activation=activation)
+def test_another_activation(tokenizer, tmp_path):
+    model = build("text_classifier", num_layers=1, activation="gelu_tanh")
     assert_close(exported(model, tokenizer, tmp_path / "phone")(batch()), expected_of(model, batch()))
 
 
