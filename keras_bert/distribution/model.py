@@ -109,11 +109,6 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
 
     def export(self, filepath, format="tf_saved_model", *args, **kwargs):
         """As Keras's; of ONNX and OpenVINO the inputs are the model's by name."""
-        if format == "litert":
-            raise ValueError(
-                "Keras would write operators that LiteRT's interpreter hasn't. Received: format='litert'. Write the "
-                "file by keras_bert.export_litert(model, tokenizer, directory)."
-            )
         if format == "onnx" and self._limits() is not None:  # Keras refuses a model that was never called
             self({name: [[0, 0]] for name in self.input})
         return super().export(filepath, format, *args, **kwargs)

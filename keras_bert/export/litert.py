@@ -3,11 +3,9 @@
 import dataclasses
 import json
 import tempfile
-from pathlib import Path
 
 import keras
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.layers.quantized import check_not_quantized
@@ -104,37 +102,8 @@ def _converted(model, precision):
         archive = keras.export.ExportArchive()
         archive.add_endpoint("serving_default", call, input_signature=[inputs])
         archive.write_out(directory, verbose=False)
-        _mend_new_axes(Path(directory) / "saved_model.pb")
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision == "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
-
-
-def _mend_new_axes(path):
-    """saved_model.pb -> None; in the file, slices that only add an axis, which LiteRT hasn't, become `ExpandDims`."""
-    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for function in saved.meta_graphs[0].graph_def.library.function:
-        constants = {node.name: node for node in function.node_def if node.op == "Const"}
-        for node in function.node_def:
-            if node.op != "StridedSlice" or "new_axis_mask" not in node.attr:
-                continue
-            masks = {name: value.i for name, value in node.attr.items()}  # those that are 0 aren't there
-            new, begin, end, rest, one = (
-                masks.get(f"{kind}_mask", 0) for kind in ("new_axis", "begin", "end", "ellipsis", "shrink_axis")
-            )
-            where = constants[node.input[1].partition(":")[0]]
-            count = where.attr["value"].tensor.tensor_shape.dim[0].size
-            is_whole = begin & end | new | rest == 2**count - 1
-            if not is_whole or new.bit_count() != 1 or one:
-                continue
-            axis = -1 if rest else new.bit_length() - 1
-            where.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(axis, "int32"))
-            del where.attr["_output_shapes"]
-            del node.input[2:4]
-            node.op = "ExpandDims"
-            node.attr["Tdim"].CopyFrom(node.attr["Index"])
-            for name in {*node.attr} - {"T", "Tdim"}:
-                del node.attr[name]
-    path.write_bytes(saved.SerializeToString())

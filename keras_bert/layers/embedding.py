@@ -108,7 +108,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
             self.token_embedding(token_ids) + self.position_embedding(positions) + self.segment_embedding(segment_ids)
         )  # [B, T, D]
         # A look-up outside of its table finds another row of it, where it isn't an error: it must be NaN.
-        wrong = self._is_outside(token_ids, segment_ids, padding_mask, positions)[..., None]  # [B, T, 1]
+        wrong = ops.expand_dims(self._is_outside(token_ids, segment_ids, padding_mask, positions), -1)  # [B, T, 1]
         vectors += ops.where(wrong, ops.cast(float("nan"), vectors.dtype), ops.cast(0.0, vectors.dtype))
         return self.embedding_dropout(self.layer_norm(vectors), training=training)
 
@@ -172,7 +172,7 @@ def positions_in_sequence(padding_mask):
     A token's position is the number of earlier tokens of its own sequence.
     """
     index = ops.arange(ops.shape(padding_mask)[1], dtype="int32")
-    earlier = index[:, None] > index[None, :]  # [T, T]
-    same = padding_mask[:, :, None] == padding_mask[:, None, :]  # [B, T, T]
+    earlier = ops.greater(ops.expand_dims(index, 1), ops.expand_dims(index, 0))  # [T, T]
+    same = ops.equal(ops.expand_dims(padding_mask, 2), ops.expand_dims(padding_mask, 1))  # [B, T, T]
     positions = ops.sum(ops.cast(ops.logical_and(same, earlier), "int32"), axis=-1)
     return ops.where(ops.cast(padding_mask, "bool"), positions, 0)
