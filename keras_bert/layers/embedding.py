@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_bert.layers.initializer import truncated_normal
 from keras_bert.layers.inputs import OF_TOKENS, as_int32, check_inputs, too_long
+from keras_bert.layers.normalization import LayerNormalization
 from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
 
 
@@ -71,7 +72,7 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
         self.token_embedding = self._embedding(self.vocabulary_size, "token_embedding")
         self.position_embedding = self._embedding(self.max_sequence_length, "position_embedding")
         self.segment_embedding = self._embedding(self.num_segments, "segment_embedding")
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = LayerNormalization(
             epsilon=self.layer_norm_epsilon, trainable=self.trainable, dtype=self.dtype_policy, name="layer_norm"
         )
         self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
@@ -156,8 +157,13 @@ class _Table(keras.layers.Embedding):
     """An embedding whose gradient has one row for each of the table's, on TensorFlow too.
 
     There a look-up's gradient has a slice for each place that was looked up, and Keras's optimizers square the slices
-    of a row, not their sum: they would train otherwise on one device than on several.
+    of a row, not their sum: they would train otherwise on one device than on several. And in mixed precision rows are
+    cast once they are looked up, not the whole table.
     """
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        self._embeddings._autocast = False
 
     def call(self, inputs):
         table = ops.convert_to_tensor(self.embeddings)

@@ -8,7 +8,8 @@ except ModuleNotFoundError as error:
     raise ImportError(
         f"keras_bert.text needs tensorflow and tensorflow-text, and {error.name} isn't installed. tensorflow-text has "
         "wheels for Python 3.11 to 3.13 on Linux and on Macs with Apple's own processors: use one of these, on Windows "
-        "in WSL. keras_bert.runtime, which answers from what export_onnx wrote, needs neither."
+        "in WSL. keras_bert.runtime, which answers from what export_onnx wrote, needs neither.",
+        name=error.name,
     ) from error
 from keras_bert.text.vocabulary import read_vocabulary, train_vocabulary, write_vocabulary
 

@@ -31,7 +31,7 @@ def test_classify_learns_from_its_samples(classify, language):
     metrics = classify.main(classify.Config(**files))
     assert set(metrics) == KEYS
     assert metrics["valid_accuracy"] > 0.75  # 0.5 by chance
-    assert metrics["train_loss"] < 0.4
+    assert metrics["train_loss"] < 0.6  # of the best epoch; 0.69 by chance
 
 
 def test_what_classify_writes_is_used_again(classify, reviews, dropout_rates):

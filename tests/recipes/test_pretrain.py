@@ -75,7 +75,7 @@ def config(pretrain, files, **others):
 
 
 def test_pretrain_learns_and_classify_and_pretrain_go_on_from_it(pretrain, corpus, tmp_path, dropout_rates, capsys):
-    settings = {"steps": 240, "evaluate_every": 120, "learning_rate": 2e-3, "hold_out": 4}
+    settings = {"steps": 360, "evaluate_every": 180, "learning_rate": 2e-3, "hold_out": 4}
     metrics = pretrain.main(
         config(pretrain, corpus, output=tmp_path / "bert", tensorboard=tmp_path / "logs", **settings)
     )
