@@ -40,6 +40,7 @@ def test_the_python_blocks_run_one_after_the_other(checkpoint, tmp_path, monkeyp
     printed = capsys.readouterr().out
     assert "{'label': '" in printed and "[b'negative' b'positive']" in printed
     assert names["answer"]["probabilities"].shape == (2, 2)
+    assert set(names["classify"]("Great food.")) == {"label", "probabilities"}
     assert len(names["answers"]) == len(names["valid"]) and set(names["answers"][0]) == {"label", "probabilities"}
     assert (tmp_path / "reviews" / "model.safetensors").exists() and (tmp_path / "own-served").exists()
 

@@ -1,20 +1,19 @@
 """A model as a LiteRT file, for phones and small devices."""
 
 import dataclasses
-import json
 import tempfile
 
 import keras
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
+from keras_bert.export.companions import FILES, check_precision, write_companions
 from keras_bert.layers.quantized import check_not_quantized
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.backend import check_backend
 from keras_bert.utils.files import check_writable, written_beside
 
-_LAYOUT = ("model.tflite", "config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
-_PRECISIONS = ("float32", "int8")
+_LAYOUT = ("model.tflite", *FILES)
 
 
 def export_litert(model, tokenizer, directory, precision="float32", max_length=None, overwrite=False):
@@ -52,8 +51,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
     >>> run(token_ids=ids, segment_ids=0 * ids, padding_mask=0 * ids + 1)["logits"].shape
     (1, 2)
     """
-    if precision not in _PRECISIONS:
-        raise ValueError(f"`precision` must be one of {', '.join(_PRECISIONS)}. Received: precision={precision!r}.")
+    check_precision(precision)
     check_backend()
     task = check_built(model)
     check_not_quantized(model)
@@ -68,10 +66,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
     }
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         (beside / "model.tflite").write_bytes(_converted(_in_float32(model), precision))
-        (beside / "tokenizer.json").touch()  # where there is one, the tokenizer writes its own in its place
-        tokenizer.save(beside)
-        text = json.dumps(contents, indent=2, ensure_ascii=False)
-        (beside / "config.json").write_text(text + "\n", encoding="utf-8")
+        write_companions(beside, tokenizer, contents)
 
 
 def _in_float32(model):

@@ -1,7 +1,6 @@
 """A model as ONNX operators, and beside it all that answers strings from it without TensorFlow and Keras."""
 
 import dataclasses
-import json
 
 import numpy as np
 
@@ -9,18 +8,18 @@ from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.data.packing import check_max_length
 from keras_bert.data.question_batches import check_room
 from keras_bert.data.windows import default_stride
+from keras_bert.export.companions import FILES, check_precision, write_companions
 from keras_bert.export.onnx_bert import BertNodes, check_activation
 from keras_bert.export.onnx_nodes import import_onnx
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction import predictor
-from keras_bert.runtime.embeddings import check_pooling
 from keras_bert.utils.files import check_writable, written_beside
 from keras_bert.utils.tag_recognition import bio_labels
 from keras_bert.utils.tag_schemes import is_bio
+from keras_bert.utils.word_vectors import check_pooling
 
-_LAYOUT = ("model.onnx", "config.json", "model.onnx.data", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
+_LAYOUT = ("model.onnx", "config.json", "model.onnx.data", *FILES[1:])
 _INT8 = ("query", "key", "value", "attention_output", "feedforward_intermediate", "feedforward_output")
-_PRECISIONS = ("float32", "int8")
 # Name of an input -> its axes.
 _INPUTS = {
     **{name: ["batch", "length"] for name in ("token_ids", "segment_ids", "padding_mask")},
@@ -67,8 +66,7 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
     >>> keras_bert.runtime.load(directory)("Good!")
     {'label': '...', 'probabilities': {'no': ..., 'yes': ...}}
     """
-    if precision not in _PRECISIONS:
-        raise ValueError(f"`precision` must be one of {', '.join(_PRECISIONS)}. Received: precision={precision!r}.")
+    check_precision(precision)
     import_onnx()
     task = check_built(model, *_OUTPUTS)
     check_activation(model.config.activation)
@@ -83,10 +81,7 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
     }
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         _write_graph(model, beside / "model.onnx", precision)
-        (beside / "tokenizer.json").touch()  # where there is one, the tokenizer writes its own in its place
-        tokenizer.save(beside)
-        text = json.dumps(contents, indent=2, ensure_ascii=False, default=lambda number: number.tolist())
-        (beside / "config.json").write_text(text + "\n", encoding="utf-8")
+        write_companions(beside, tokenizer, contents)
 
 
 def _write_graph(model, path, precision):

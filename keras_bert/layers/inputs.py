@@ -56,11 +56,11 @@ def known(value):
     """A tensor, an array, lists -> its NumPy array, with 0 where ragged rows end; None in a graph or under a trace."""
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, keras.KerasTensor):
+    if isinstance(value, keras.KerasTensor) or hasattr(value, "op"):  # a tensor of TensorFlow's in a graph
         return None
     try:
         return ops.convert_to_numpy(value)
-    except (NotImplementedError, TypeError):  # TensorFlow's symbolic tensors, JAX's tracers
+    except (NotImplementedError, TypeError):  # rows of no known lengths in a graph, JAX's tracers
         return None
 
 

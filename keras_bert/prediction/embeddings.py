@@ -3,8 +3,6 @@
 Legend of the shapes: N texts, B batch, T tokens, W words or tokens of a text, D hidden.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
@@ -12,25 +10,8 @@ from keras_bert.data.packing import check_max_length, joined, pad
 from keras_bert.models import check_built, check_length_of
 from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
-from keras_bert.utils.columns import strings_of
-
-_POOLINGS = ("mean", "cls", "words", "tokens")
-
-
-class WordVectors(NamedTuple):
-    """The words, or tokens, of a text with a vector each.
-
-    Attributes:
-        words: W strings: of words, as they stand in the text; of tokens, as they stand in the vocabulary.
-        starts: Each one's first character in the text, int32 [W].
-        ends: One past each one's last character, int32 [W].
-        vectors: float32 [W, D].
-    """
-
-    words: list
-    starts: np.ndarray
-    ends: np.ndarray
-    vectors: np.ndarray
+from keras_bert.utils.columns import decoded, strings_of
+from keras_bert.utils.word_vectors import WordVectors, check_pooling, joined_to_words
 
 
 def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=32, progress=None):
@@ -67,8 +48,7 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
     >>> riverside.words, riverside.starts.tolist(), riverside.vectors.shape
     (['The', 'Riverside', 'bank', '.'], [0, 4, 14, 18], (4, 128))
     """
-    if pooling not in _POOLINGS:
-        raise ValueError(f"`pooling` must be one of {', '.join(_POOLINGS)}. Received: pooling={pooling!r}.")
+    check_pooling(pooling)
     check_built(model, "backbone")
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_positive_integer("batch_size", batch_size)
@@ -84,7 +64,7 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
         if pooling == "cls":
             return [row[0].copy() for row in rows]  # lets go of the rest
         parts = _vectors_of_tokens(rows, *tokens, tokenizer)
-        return list(map(_joined_to_words, parts, batch)) if pooling == "words" else parts
+        return list(map(joined_to_words, parts, map(decoded, batch))) if pooling == "words" else parts
 
     vectors = in_batches_by_length(vectors_of, texts, [len(text) for text in texts], batch_size, progress)
     if is_one:
@@ -108,15 +88,3 @@ def _vectors_of_tokens(rows, ids, starts, ends, tokenizer):
     words = [[tokenizer.id_to_token(number) for number in numbers] for numbers in ids.to_list()]
     parts = zip(words, starts.numpy(), ends.numpy(), rows, strict=True)
     return [WordVectors(names, first, last, row[1:-1]) for names, first, last, row in parts]
-
-
-def _joined_to_words(tokens, text):
-    """WordVectors of a text's tokens, the text -> those of its words."""
-    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    begins = [i for i, token in enumerate(tokens.words) if not token.startswith("##")]
-    sizes = np.diff([*begins, len(tokens.words)])
-    starts = tokens.starts[begins]
-    ends = tokens.ends[np.cumsum(sizes) - 1]
-    sums = np.add.reduceat(tokens.vectors, begins, axis=0) if begins else tokens.vectors
-    words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return WordVectors(words, starts, ends, sums / sizes[:, None].astype("float32"))

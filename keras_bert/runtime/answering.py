@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from keras_bert.utils.checks import check_positive_integer
-from keras_bert.utils.columns import rows_of
+from keras_bert.utils.columns import decoded, rows_of
 
 
 class Answering:
@@ -43,7 +43,7 @@ class Answering:
         """
         check_positive_integer("batch_size", batch_size)
         rows, is_one = rows_of(self._input_names, columns, named_columns)
-        answers = self._answers([tuple(map(_decoded, row)) for row in rows], batch_size) if rows else []
+        answers = self._answers([tuple(map(decoded, row)) for row in rows], batch_size) if rows else []
         return answers[0] if is_one else answers
 
 
@@ -56,8 +56,3 @@ def softmax(logits):
 def plain(number):
     """Number of NumPy's -> float; None for what isn't finite."""
     return float(number) if math.isfinite(number) else None
-
-
-def _decoded(text):
-    """str or bytes -> str, with U+FFFD for what isn't UTF-8."""
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text

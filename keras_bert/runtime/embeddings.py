@@ -3,35 +3,10 @@
 Legend of the shapes: N texts, T tokens of a text, W words, D hidden.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from keras_bert.runtime.answering import Answering
-
-_POOLINGS = ("mean", "cls", "words", "tokens")
-
-
-class WordVectors(NamedTuple):
-    """The words, or tokens, of a text with a vector each, as keras_bert.prediction.embeddings has them.
-
-    Attributes:
-        words: W strings: of words, as they stand in the text; of tokens, as they stand in the vocabulary.
-        starts: Each one's first character in the text, int [W].
-        ends: One past each one's last character, int [W].
-        vectors: float32 [W, D].
-    """
-
-    words: list
-    starts: np.ndarray
-    ends: np.ndarray
-    vectors: np.ndarray
-
-
-def check_pooling(pooling):
-    """Whatever came -> None; a `ValueError` unless it is "mean", "cls", "words" or "tokens"."""
-    if pooling not in _POOLINGS:
-        raise ValueError(f"`pooling` must be one of {', '.join(_POOLINGS)}. Received: pooling={pooling!r}.")
+from keras_bert.utils.word_vectors import WordVectors, joined_to_words
 
 
 class Embedder(Answering):
@@ -63,11 +38,5 @@ class Embedder(Answering):
     def _parts(self, text, tokens, vectors):
         """A text, its `Tokens`, their vectors [T, D] -> the `WordVectors` of its words or tokens."""
         names = [self._engine.token(int(token_id)) for token_id in tokens.ids]
-        if self._pooling == "tokens":
-            return WordVectors(names, tokens.starts, tokens.ends, vectors)
-        begins = [i for i, name in enumerate(names) if not i or not name.startswith("##")]
-        sizes = np.diff([*begins, len(names)])
-        starts, ends = tokens.starts[begins], tokens.ends[np.cumsum(sizes) - 1]
-        sums = np.add.reduceat(vectors, begins, axis=0) if begins else vectors
-        words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-        return WordVectors(words, starts, ends, sums / sizes[:, None].astype("float32"))
+        parts = WordVectors(names, tokens.starts, tokens.ends, vectors)
+        return joined_to_words(parts, text) if self._pooling == "words" else parts

@@ -45,6 +45,11 @@ def rows_of(names, columns, named_columns):
     return list(zip(*repeated, strict=True)), not lengths
 
 
+def decoded(text):
+    """str or bytes -> str, with U+FFFD for what isn't UTF-8."""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+
 def strings_of(name, values):
     """Takes one string, or many, out of what holds them.
 

@@ -18,6 +18,8 @@ from typing import Literal
 import common
 import tyro
 
+from keras_bert import BertConfig
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -62,7 +64,9 @@ def main(config):
         if vocabulary is None:
             common.made_checkpoint(Path(directory, "checkpoint"), "tiny", num_classes=2)
             vocabulary = Path(directory, "checkpoint", "vocab.txt")
-        options = ["--corpus", *corpus, "--vocabulary", vocabulary, "--size", config.size]
+        size = BertConfig.named(config.size)
+        options = ["--corpus", *corpus, "--vocabulary", vocabulary, "--num-layers", size.num_layers]
+        options += ["--num-heads", size.num_heads, "--hidden-dim", size.hidden_dim]
         options += ["--precision", config.precision, "--steps", config.steps]
         commands = {
             f"{side} {length}": [

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
-from builders import BUILDERS, ENCODER_INPUTS, POSITIONS, VOCABULARY, arrays, batch, build, inputs_of, shared
+from builders import BUILDERS, ENCODER_INPUTS, POSITIONS, batch, build, inputs_of, shared
+from exported import assert_close, expected_of, small_tokenizer
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated:UserWarning")
 PACKED = np.array([[1] * 6 + [2] * 7 + [3], [1] * 2 + [2] * 11 + [0]], "int32")
@@ -16,8 +17,7 @@ PACKED = np.array([[1] * 6 + [2] * 7 + [3], [1] * 2 + [2] * 11 + [0]], "int32")
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{i}" for i in range(VOCABULARY - 5))]
-    return keras_bert.WordPieceTokenizer(tokens)
+    return small_tokenizer()
 
 
 def exported(model, tokenizer, directory, **options):
@@ -26,19 +26,6 @@ def exported(model, tokenizer, directory, **options):
     run = tf.lite.Interpreter(str(directory / "model.tflite")).get_signature_runner()
     assert {*run.get_input_details()} == {*ENCODER_INPUTS, *BUILDERS[model.task].inputs}
     return lambda inputs: run(**inputs)
-
-
-def expected_of(model, inputs):
-    """A model, its inputs -> its outputs by the file's names."""
-    outputs = arrays(model(inputs))
-    return {"logits": outputs["output"]} if list(outputs) == ["output"] else outputs
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    assert got.keys() == expected.keys()
-    for key, value in expected.items():
-        assert (got[key].shape, got[key].dtype) == (value.shape, np.float32)
-        np.testing.assert_allclose(got[key], value, rtol=0, atol=tolerance, err_msg=key)
 
 
 def packed_batch(name):

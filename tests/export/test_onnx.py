@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import keras_bert
-from builders import BUILDERS, ENCODER_INPUTS, MASK, POSITIONS, VOCABULARY, arrays, batch, build, inputs_of, shared
+from builders import BUILDERS, ENCODER_INPUTS, MASK, POSITIONS, batch, build, inputs_of, shared
+from exported import assert_close, expected_of, small_tokenizer
 from keras_bert.export import onnx_nodes
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -28,8 +29,7 @@ MASKS = {
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{i}" for i in range(VOCABULARY - 5))]
-    return keras_bert.WordPieceTokenizer(tokens)
+    return small_tokenizer()
 
 
 def exported(model, tokenizer, directory, **options):
@@ -39,19 +39,6 @@ def exported(model, tokenizer, directory, **options):
     assert [value.name for value in session.get_inputs()] == [*ENCODER_INPUTS, *BUILDERS[model.task].inputs]
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
-
-
-def expected_of(model, inputs):
-    """A model, its inputs -> its outputs by the graph's names."""
-    outputs = arrays(model(inputs))
-    return {"logits": outputs["output"]} if list(outputs) == ["output"] else outputs
-
-
-def assert_close(got, expected, tolerance=1e-5):
-    assert got.keys() == expected.keys()
-    for key, value in expected.items():
-        assert (got[key].shape, got[key].dtype) == (value.shape, np.float32)
-        np.testing.assert_allclose(got[key], value, rtol=0, atol=tolerance, err_msg=key)
 
 
 def batches_of(name):
@@ -111,19 +98,6 @@ def test_a_position_outside_of_its_row_gives_nan(tokenizer, tmp_path):
     inputs = {**batch(), "mask_positions": np.array([[0, 7], [-1, 1], [2, 3]], "int32")}
     logits = exported(model, tokenizer, tmp_path / "served")(inputs)["mlm"]
     assert np.isnan(logits).all(axis=-1).tolist() == [[False, True], [True, False], [False, False]]
-
-
-@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
-@pytest.mark.parametrize("name", ["text_classifier", "pretrainer"])
-def test_the_export_of_keras_runs_too(name, tmp_path):
-    pytest.importorskip("tf2onnx")
-    model = build(name, num_layers=1)
-    inputs = inputs_of(name)
-    expected = arrays(model(inputs))
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    for got, value in zip(session.run(None, inputs), expected.values(), strict=True):
-        np.testing.assert_allclose(got, value, rtol=0, atol=1e-5)
 
 
 def test_padding_changes_nothing(tokenizer, tmp_path):

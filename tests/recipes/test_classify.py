@@ -28,10 +28,11 @@ def config(classify, folder, **options):
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_classify_learns_from_its_samples(classify, language):
     files = {name: SAMPLES / f"{language}_{name}.tsv" for name in ("train", "valid")}
-    metrics = classify.main(classify.Config(**files))
+    # Of seed 0 the best epoch, which counts, is an early one in English.
+    metrics = classify.main(classify.Config(**files, seed=2))
     assert set(metrics) == KEYS
     assert metrics["valid_accuracy"] > 0.75  # 0.5 by chance
-    assert metrics["train_loss"] < 0.6  # of the best epoch; 0.69 by chance
+    assert metrics["train_loss"] < 0.4
 
 
 def test_what_classify_writes_is_used_again(classify, reviews, dropout_rates):

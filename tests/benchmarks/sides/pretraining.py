@@ -7,15 +7,6 @@ import re
 import time
 from pathlib import Path
 
-SIZES = {
-    "tiny": (2, 128, 2),
-    "mini": (4, 256, 4),
-    "small": (4, 512, 8),
-    "medium": (8, 512, 8),
-    "base": (12, 768, 12),
-    "large": (24, 1024, 16),
-}
-
 
 def ours(options):
     import keras
@@ -26,7 +17,13 @@ def ours(options):
     keras.config.set_dtype_policy("mixed_bfloat16" if options.precision == "bfloat16" else "float32")
     tokenizer = keras_bert.WordPieceTokenizer.load(options.vocabulary, lowercase=True)
     data = keras_bert.data.PretrainingBatches(options.corpus, tokenizer, options.batch_size, options.max_length)
-    config = keras_bert.BertConfig.named(options.size, vocabulary_size=tokenizer.vocabulary_size)
+    config = keras_bert.BertConfig(
+        vocabulary_size=tokenizer.vocabulary_size,
+        num_layers=options.num_layers,
+        num_heads=options.num_heads,
+        hidden_dim=options.hidden_dim,
+        intermediate_dim=4 * options.hidden_dim,
+    )
     model = keras_bert.pretrainer(keras_bert.backbone(config))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     model.compile(keras_bert.AdamW(1e-3), loss=dict.fromkeys(model.output, loss))
@@ -90,14 +87,13 @@ def transformers(options):
     torch.manual_seed(0)
     tokenizer = BertWordPieceTokenizer(options.vocabulary, lowercase=True)
     ids = {name: tokenizer.token_to_id(f"[{name}]") for name in ("PAD", "CLS", "SEP", "MASK")}
-    layers, width, heads = SIZES[options.size]
     model = transformers.BertForPreTraining(
         transformers.BertConfig(
             vocab_size=tokenizer.get_vocab_size(),
-            num_hidden_layers=layers,
-            hidden_size=width,
-            num_attention_heads=heads,
-            intermediate_size=4 * width,
+            num_hidden_layers=options.num_layers,
+            hidden_size=options.hidden_dim,
+            num_attention_heads=options.num_heads,
+            intermediate_size=4 * options.hidden_dim,
         )
     )
     pairs = iter(Pairs(options.corpus, tokenizer, options.max_length - 3))
@@ -153,9 +149,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("side", choices=["ours", "transformers"])
     parser.add_argument("--corpus", nargs="+")
-    for name in ("vocabulary", "size", "precision"):
+    for name in ("vocabulary", "precision"):
         parser.add_argument(f"--{name}")
-    for name in ("steps", "max-length", "batch-size"):
+    for name in ("num-layers", "num-heads", "hidden-dim", "steps", "max-length", "batch-size"):
         parser.add_argument(f"--{name}", type=int)
     options = parser.parse_args()
     print(json.dumps({"ours": ours, "transformers": transformers}[options.side](options)))
