@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         pretrainer,
         span_predictor,
         text_classifier,
+        text_embedder,
         text_regressor,
         token_classifier,
     )
@@ -88,6 +89,7 @@ _MODULES = {
     "span_predictor": "models",
     "text": "text",
     "text_classifier": "models",
+    "text_embedder": "models",
     "text_regressor": "models",
     "token_classifier": "models",
     "train_vocabulary": "text",
@@ -147,6 +149,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "span_predictor",
     "text",
     "text_classifier",
+    "text_embedder",
     "text_regressor",
     "token_classifier",
     "train_vocabulary",

@@ -3,7 +3,13 @@
 import dataclasses
 
 from keras_bert.layers.activations import activation_named
-from keras_bert.utils.checks import check_divides, check_positive_integer, check_positive_number, check_rate
+from keras_bert.utils.checks import (
+    check_divides,
+    check_one_of,
+    check_positive_integer,
+    check_positive_number,
+    check_rate,
+)
 
 # (num_layers, hidden_dim, num_heads) of the sizes published with the paper; intermediate_dim is 4 x hidden_dim.
 _SIZES = {
@@ -101,3 +107,58 @@ def _check_activation(name, value):
     """Field's name, an activation's name -> the latter; else a `ValueError`."""
     activation_named(value)
     return value
+
+
+_POOLINGS = ("mean", "cls", "max")
+_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmbedderConfig:
+    """How a text embedder makes one vector of a text: what stands above the encoder, and how texts are read.
+
+    Args:
+        pooling: `"mean"`, `"cls"` or `"max"`, as in `text_embedder`.
+        normalize: Whether vectors have length 1.
+        projections: Dense layers between pooling and normalization, each (units, activation, whether it has a bias).
+        max_length: The most tokens of a text, [CLS] and [SEP] included; None: as many as the encoder has positions.
+        prompts: Name of a kind of text, such as "query" -> what is put before texts of that kind.
+        default_prompt: Name of the prompt that texts of no named kind have; None: none.
+        similarity: How vectors are to be compared: `"cosine"`, `"dot"`, `"euclidean"` or `"manhattan"`.
+
+    Raises:
+        ValueError: If a field is out of its range, or there is no prompt of the default's name.
+
+    Example:
+    >>> EmbedderConfig(pooling="cls", prompts={"query": "query: "}).prompts["query"]
+    'query: '
+    """
+
+    pooling: str = "mean"
+    normalize: bool = True
+    projections: tuple = ()
+    max_length: int | None = None
+    prompts: dict = dataclasses.field(default_factory=dict)
+    default_prompt: str | None = None
+    similarity: str = "cosine"
+
+    def __post_init__(self):
+        check_one_of("pooling", self.pooling, _POOLINGS)
+        check_one_of("similarity", self.similarity, _SIMILARITIES)
+        if self.max_length is not None:
+            check_positive_integer("max_length", self.max_length)
+        for units, activation, _ in self.projections:
+            check_positive_integer("units of a projection", units)
+            activation_named(activation)
+        if not all(isinstance(text, str) for pair in (self.prompts or {}).items() for text in pair):
+            raise ValueError(
+                f"`prompts` must be a dict of strings, such as {{'query': 'query: '}}. Received: {self.prompts!r}."
+            )
+        if self.default_prompt is not None and self.default_prompt not in (self.prompts or {}):
+            raise ValueError(
+                f"`default_prompt` must be one of the prompts' names, {', '.join(self.prompts or {}) or 'none given'}. "
+                f"Received: default_prompt={self.default_prompt!r}."
+            )
+        # Frozen; and JSON, from which a saved model's comes, has lists for tuples.
+        object.__setattr__(self, "projections", tuple(map(tuple, self.projections)))
+        object.__setattr__(self, "prompts", dict(self.prompts or {}))

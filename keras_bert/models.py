@@ -5,7 +5,7 @@ Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positi
 
 import keras
 
-from keras_bert.config import BertConfig
+from keras_bert.config import BertConfig, EmbedderConfig
 from keras_bert.distribution.model import BertModel
 from keras_bert.layers import (
     ClassificationHead,
@@ -13,6 +13,7 @@ from keras_bert.layers import (
     NSPHead,
     Parted,
     Pooler,
+    Pooling,
     TokenAndPositionAndSegmentEmbedding,
     TransformerEncoder,
 )
@@ -237,7 +238,7 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     """
     labels = _checked_labels(labels, num_classes)
     head = _classification_head(backbone, num_classes, dropout, "classifier")
-    return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, labels)
+    return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, labels=labels)
 
 
 def text_regressor(backbone, dropout=None):
@@ -282,7 +283,7 @@ def token_classifier(backbone, num_classes, labels=None, dropout=None):
     """
     labels = _checked_labels(labels, num_classes)
     head = _classification_head(backbone, num_classes, dropout, "classifier")
-    return _model(backbone.input, head(backbone.output["sequence_output"]), "token_classifier", backbone, labels)
+    return _model(backbone.input, head(backbone.output["sequence_output"]), "token_classifier", backbone, labels=labels)
 
 
 def span_predictor(backbone):
@@ -308,9 +309,45 @@ def span_predictor(backbone):
     return _model(backbone.input, outputs, "span_predictor", backbone)
 
 
-def _model(inputs, outputs, task, backbone, labels=None):
-    """inputs, outputs, name of the builder, its backbone, its classes' names -> a BertModel."""
-    return BertModel(inputs, outputs, name=task, task=task, config=backbone.config, labels=labels)
+def text_embedder(backbone, pooling="mean", normalize=True, **settings):
+    """Makes one vector of a text, for search, clustering and comparison.
+
+    Args:
+        backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
+        pooling: `"mean"`, over the text's tokens, [CLS] and [SEP] included; `"cls"`, the vector of [CLS]; `"max"`, the
+            greatest value in each dimension. Padding never counts.
+        normalize: Whether vectors have length 1, so that their products are cosines.
+        **settings: Further fields of an `EmbedderConfig`: `projections`, `max_length`, `prompts`, `default_prompt`,
+            `similarity`. They are kept with the model, as `model.embedder`.
+
+    Returns:
+        A functional `keras.Model` with the backbone's inputs. Output: vectors [B, D], float32; of the last projection's
+        width where there is one.
+
+    Raises:
+        ValueError: If `backbone` isn't a BERT backbone, or a setting is out of its range.
+
+    Reference: Reimers and Gurevych, 2019 (https://arxiv.org/abs/1908.10084).
+
+    Example:
+    >>> tuple(text_embedder(backbone(BertConfig.named("tiny")), projections=[(64, "tanh", True)]).output.shape)
+    (None, 64)
+    """
+    _check_backbone(backbone)
+    embedder = EmbedderConfig(pooling=pooling, normalize=normalize, **settings)
+    vectors = _last_layer_at(backbone, 0) if pooling == "cls" else backbone.output["sequence_output"]
+    vector = Pooling(pooling, name="pooling")(vectors, backbone.input["padding_mask"])  # [B, D]
+    for i, (units, activation, use_bias) in enumerate(embedder.projections):
+        layer = keras.layers.Dense(units, activation, use_bias, dtype="float32", name=f"projection_{i}")
+        vector = layer(vector)
+    if normalize:
+        vector = keras.layers.UnitNormalization(dtype="float32", name="normalize")(vector)
+    return _model(backbone.input, vector, "text_embedder", backbone, embedder=embedder)
+
+
+def _model(inputs, outputs, task, backbone, **identity):
+    """inputs, outputs, name of the builder, its backbone, `labels` or `embedder` -> a BertModel."""
+    return BertModel(inputs, outputs, name=task, task=task, config=backbone.config, **identity)
 
 
 def _classification_head(backbone, num_classes, dropout, name):

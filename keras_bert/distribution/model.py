@@ -5,7 +5,7 @@ import dataclasses
 import keras
 from keras import ops, tree
 
-from keras_bert.config import BertConfig
+from keras_bert.config import BertConfig, EmbedderConfig
 from keras_bert.distribution.keras_internals import (
     DistributedTrainer,
     KnownByClones,
@@ -31,17 +31,18 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     `LAMB` clip the sum of all replicas' gradients; metrics count each example once. A
     `tf.distribute.DistributedDataset` is taken as it is.
 
-    It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; and `labels`, a
-    tuple of the names of its classes in the order of the logits, or None. Each is None where a model wasn't made by a
-    builder. And it knows its `random_weights`: the names of the matrices that its checkpoint lacked, as long as they
-    hold the random numbers that they started with; what a head answers by them is chance. `.keras` files keep all four;
-    clones, whose weights are new, the first three.
+    It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; `labels`, a tuple
+    of the names of its classes in the order of the logits, or None; and `embedder`, the `EmbedderConfig` of a text
+    embedder, or None. Each is None where a model wasn't made by a builder. And it knows its `random_weights`: the names
+    of the matrices that its checkpoint lacked, as long as they hold the random numbers that they started with; what a
+    head answers by them is chance. `.keras` files keep all of these; clones, whose weights are new, all but the last.
 
     Args:
         *args: As in `keras.Model`.
         task: Name of the builder.
         config: A `BertConfig`, or a dict of its fields.
         labels: The classes' names.
+        embedder: An `EmbedderConfig`, or a dict of its fields.
         random_weights: Name of each matrix that starts random -> the digest of its numbers.
         **kwargs: As in `keras.Model`.
 
@@ -63,14 +64,15 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     ('text_classifier', 2, None)
     """
 
-    def __init__(self, *args, task=None, config=None, labels=None, random_weights=None, **kwargs):
+    def __init__(self, *args, task=None, config=None, labels=None, embedder=None, random_weights=None, **kwargs):
         super().__init__(*args, **kwargs)
-        identity = {"task": task, "config": config, "labels": labels}
+        identity = {"task": task, "config": config, "labels": labels, "embedder": embedder}
         if task is None:
             identity |= identity_carried_by(self.outputs)
-        self._task, config, labels = identity.values()
+        self._task, config, labels, embedder = identity.values()
         self._bert_config = BertConfig(**config) if isinstance(config, dict) else config
         self._labels = None if labels is None else tuple(labels)
+        self._embedder = EmbedderConfig(**embedder) if isinstance(embedder, dict) else embedder
         self._random_weights = dict(random_weights or {})
         self._accumulate = 1
 
@@ -87,8 +89,12 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         return self._labels
 
     @property
+    def embedder(self):
+        return self._embedder
+
+    @property
     def identity(self):
-        return {"task": self.task, "config": self.config, "labels": self.labels}
+        return {"task": self.task, "config": self.config, "labels": self.labels, "embedder": self.embedder}
 
     @property
     def random_weights(self):
@@ -120,6 +126,7 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             "task": self.task,
             "config": self.config and dataclasses.asdict(self.config),
             "labels": self.labels and list(self.labels),
+            "embedder": self.embedder and dataclasses.asdict(self.embedder),
             "random_weights": dict(self._random_weights),
         }
 

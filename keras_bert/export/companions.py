@@ -2,14 +2,15 @@
 
 import json
 
+from keras_bert.utils.checks import check_one_of
+
 FILES = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
 _PRECISIONS = ("float32", "int8")
 
 
 def check_precision(precision):
     """Whatever came -> None; a `ValueError` unless it is "float32" or "int8"."""
-    if precision not in _PRECISIONS:
-        raise ValueError(f"`precision` must be one of {', '.join(_PRECISIONS)}. Received: precision={precision!r}.")
+    check_one_of("precision", precision, _PRECISIONS)
 
 
 def write_companions(directory, tokenizer, contents):

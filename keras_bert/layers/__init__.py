@@ -4,6 +4,7 @@ from keras_bert.layers.embedding import TokenAndPositionAndSegmentEmbedding
 from keras_bert.layers.encoder import TransformerEncoder
 from keras_bert.layers.gathering import Parted
 from keras_bert.layers.heads import ClassificationHead, MLMHead, NSPHead, Pooler
+from keras_bert.layers.pooling import Pooling
 
 __all__ = [
     "ClassificationHead",
@@ -11,6 +12,7 @@ __all__ = [
     "NSPHead",
     "Parted",
     "Pooler",
+    "Pooling",
     "TokenAndPositionAndSegmentEmbedding",
     "TransformerEncoder",
 ]

@@ -18,6 +18,13 @@ def check_rate(name, value):
     return float(value)
 
 
+def check_one_of(name, value, accepted):
+    """Name of an argument, its value, the strings that it may be -> the value; a `ValueError` for any other."""
+    if not isinstance(value, str) or value not in accepted:
+        raise ValueError(f"`{name}` must be one of {', '.join(accepted)}. Received: {name}={value!r}.")
+    return value
+
+
 def check_positive_number(name, value):
     """Name, a finite number greater than 0 -> float; else a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:

@@ -82,6 +82,13 @@ BUILDERS = {
         layouts=("hugging_face", "google", "keras_hub"),
         strings=("text",),
     ),
+    "text_embedder": Builder(
+        lambda body: keras_bert.text_embedder(body, projections=[(5, "tanh", True)]),
+        {"output": "B5"},
+        parameters=5 * HIDDEN + 5 - _POOLER,
+        loss="mse",
+        layouts=(),
+    ),
     "token_classifier": Builder(
         lambda body: keras_bert.token_classifier(body, 2, labels=["O", "B-PER"]),
         {"output": "BT2"},

@@ -92,6 +92,13 @@ def spans(weights, x, inputs):
     return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
 
 
+def embedded(weights, x, inputs):
+    """weights, sequence output, inputs -> unit vectors: the mean of each row's first sequence, projected."""
+    means = np.array([row[mask == 1].mean(axis=0) for row, mask in zip(x, inputs["padding_mask"], strict=True)])
+    vectors = np.tanh(dense(weights, "projection_0", means))
+    return {"output": vectors / np.linalg.norm(vectors, axis=1, keepdims=True)}
+
+
 # Name of a builder -> function of weights, sequence output and inputs that gives its outputs.
 OUTPUTS = {
     "backbone": lambda w, x, inputs: {"sequence_output": x, "pooled_output": pool(w, x[:, 0])},
@@ -102,6 +109,7 @@ OUTPUTS = {
     "masked_language_model": lambda w, x, inputs: {"mlm": masked_words(w, x, inputs)},
     "text_classifier": lambda w, x, inputs: {"output": dense(w, "classifier/dense", pool(w, x[:, 0]))},
     "text_regressor": lambda w, x, inputs: {"output": dense(w, "regressor/dense", pool(w, x[:, 0]))},
+    "text_embedder": embedded,
     "token_classifier": lambda w, x, inputs: {"output": dense(w, "classifier/dense", x)},
     "span_predictor": spans,
 }
