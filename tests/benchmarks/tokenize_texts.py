@@ -52,7 +52,7 @@ def main(config):
             vocabulary.write_text("\n".join(trained) + "\n", encoding="utf8")
         sides = ["ours", "tokenizers", *["keras_hub"] * config.keras_hub]
         commands = {
-            f"{side} {path.stem}": [
+            f"{side} {path}": [
                 *(sys.executable, common.SIDES / "tokenizing.py", side, path, vocabulary),
                 *("--bytes", round(config.megabytes * 1e6)),
             ]
