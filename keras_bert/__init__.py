@@ -38,9 +38,9 @@ if TYPE_CHECKING:
         text_regressor,
         token_classifier,
     )
-    from keras_bert.prediction import embed, fill_masks, predictor
+    from keras_bert.prediction import embed, embed_blocks, fill_masks, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
-    from keras_bert.training import callbacks, initialization, resume
+    from keras_bert.training import callbacks, initialization, losses, resume
     from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
     from keras_bert.training.resizing import resize_embeddings
 
@@ -68,6 +68,7 @@ _MODULES = {
     "data": "data",
     "distribution": "distribution",
     "embed": "prediction",
+    "embed_blocks": "prediction",
     "export": "export",
     "export_litert": "export",
     "export_onnx": "export",
@@ -76,6 +77,7 @@ _MODULES = {
     "initialization": "training.initialization",
     "layers": "layers",
     "load_pretrained": "checkpoints",
+    "losses": "training.losses",
     "masked_language_model": "models",
     "metrics": "metrics",
     "models": "models",
@@ -107,6 +109,7 @@ _WITH_KERAS = (
     "prediction",
     "training.callbacks",
     "training.initialization",
+    "training.losses",
     "training.optimizers",
     "training.resizing",
     "training.resume",
@@ -128,6 +131,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "data",
     "distribution",
     "embed",
+    "embed_blocks",
     "export",
     "export_litert",
     "export_onnx",
@@ -136,6 +140,7 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "initialization",
     "layers",
     "load_pretrained",
+    "losses",
     "masked_language_model",
     "metrics",
     "models",
@@ -171,7 +176,7 @@ def __dir__():
 
 
 def _register(module):
-    """A module that was imported -> None; tells Keras, once it is there, of our layers, models and optimizers.
+    """A module that was imported -> None; tells Keras, once it is there, of our layers, models, losses and optimizers.
 
     Then `keras.models.load_model` finds them, whichever of the two packages was imported first. While one of our own
     modules is being imported, the others can't be; it ends here too, and then they are.
@@ -182,7 +187,7 @@ def _register(module):
         if name.startswith(f"{__name__}.") and getattr(imported.__spec__, "_initializing", False)
     }
     if "keras" in sys.modules and unfinished <= {module.__name__}:
-        for name in ("models", "training.optimizers"):
+        for name in ("models", "training.losses", "training.optimizers"):
             importlib.import_module(f"{__name__}.{name}")
 
 

@@ -150,7 +150,8 @@ class EmbedderConfig:
         for units, activation, _ in self.projections:
             check_positive_integer("units of a projection", units)
             activation_named(activation)
-        if not all(isinstance(text, str) for pair in (self.prompts or {}).items() for text in pair):
+        prompts = {} if self.prompts is None else self.prompts
+        if not isinstance(prompts, dict) or not all(isinstance(text, str) for pair in prompts.items() for text in pair):
             raise ValueError(
                 f"`prompts` must be a dict of strings, such as {{'query': 'query: '}}. Received: {self.prompts!r}."
             )

@@ -3,6 +3,8 @@
 Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positions, N sequences in a row, C classes.
 """
 
+import dataclasses
+
 import keras
 
 from keras_bert.config import BertConfig, EmbedderConfig
@@ -17,6 +19,7 @@ from keras_bert.layers import (
     TokenAndPositionAndSegmentEmbedding,
     TransformerEncoder,
 )
+from keras_bert.layers.activations import activation_named, gelu_tanh
 from keras_bert.utils.checks import check_names, check_positive_integer
 
 
@@ -44,12 +47,10 @@ def backbone(config, name="backbone"):
     """
     if not isinstance(config, BertConfig):
         raise ValueError(
-            f'`config` must be a BertConfig, for example BertConfig.named("base"). Received: {config!r} '
-            f"of type {type(config).__name__}."
+            f'`config` must be a BertConfig, such as BertConfig.named("base"). Received: a {type(config).__name__}.'
         )
-    inputs = {
-        key: keras.Input((None,), dtype="int32", name=key) for key in ("token_ids", "segment_ids", "padding_mask")
-    }
+    names = ("token_ids", "segment_ids", "padding_mask")
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
     hidden_states = TokenAndPositionAndSegmentEmbedding(
         vocabulary_size=config.vocabulary_size,
         hidden_dim=config.hidden_dim,
@@ -85,10 +86,7 @@ def check_built(model, *tasks):
         *tasks: Names of the builders that will do; none: any.
 
     Returns:
-        The name of its builder.
-
-    Raises:
-        ValueError: If it wasn't made by one of them.
+        The name of its builder; a `ValueError` if it wasn't made by one of them.
 
     Example:
     >>> check_built(text_regressor(backbone(BertConfig.named("tiny"))), "text_classifier", "text_regressor")
@@ -110,10 +108,10 @@ def check_length_of(model, max_length):
 
     Args:
         model: Any model of this library.
-        max_length: The most tokens of a sequence, or None for as many as the model has positions.
+        max_length: The most tokens of a sequence; None: a text embedder's own number, or else one for each position.
 
     Returns:
-        `max_length`; the model's `max_sequence_length` instead of None.
+        `max_length`; that number instead of None.
 
     Raises:
         ValueError: If the model has fewer positions.
@@ -123,12 +121,14 @@ def check_length_of(model, max_length):
     512
     """
     positions = embedding_of(model).max_sequence_length
-    if max_length is not None and max_length > positions:
+    if max_length is None:
+        return min(positions, getattr(getattr(model, "embedder", None), "max_length", None) or positions)
+    if max_length > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
             f"positions. Received: max_length={max_length}. Choose {positions} or less."
         )
-    return positions if max_length is None else max_length
+    return max_length
 
 
 def pretrainer(backbone):
@@ -241,24 +241,26 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, labels=labels)
 
 
-def text_regressor(backbone, dropout=None):
+def text_regressor(backbone, dropout=None, score_activation=None):
     """Puts a regressor of whole texts, or pairs of texts, on a backbone.
 
     Args:
         backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
         dropout: As in `text_classifier`.
+        score_activation: Name of a Keras activation, such as "sigmoid", that `predictor` applies to the score; or None.
 
     Returns:
         A functional `keras.Model` with the backbone's inputs. Output: a score [B, 1], float32.
 
     Raises:
-        ValueError: If `backbone` isn't a BERT backbone.
+        ValueError: If `backbone` isn't a BERT backbone, or there is no such activation.
 
     Example:
     >>> text_regressor(backbone(BertConfig.named("tiny"))).compile("adam", "mse")
     """
-    head = _classification_head(backbone, 1, dropout, "regressor")
-    return _model(backbone.input, head(_pooled(backbone)), "text_regressor", backbone)
+    activation_named(score_activation or "linear")  # checks it
+    score = _classification_head(backbone, 1, dropout, "regressor")(_pooled(backbone))
+    return _model(backbone.input, score, "text_regressor", backbone, score_activation=score_activation)
 
 
 def token_classifier(backbone, num_classes, labels=None, dropout=None):
@@ -309,16 +311,15 @@ def span_predictor(backbone):
     return _model(backbone.input, outputs, "span_predictor", backbone)
 
 
-def text_embedder(backbone, pooling="mean", normalize=True, **settings):
+def text_embedder(backbone, pooling=None, normalize=None, **settings):
     """Makes one vector of a text, for search, clustering and comparison.
 
     Args:
         backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
         pooling: `"mean"`, over the text's tokens, [CLS] and [SEP] included; `"cls"`, the vector of [CLS]; `"max"`, the
-            greatest value in each dimension. Padding never counts.
-        normalize: Whether vectors have length 1, so that their products are cosines.
-        **settings: Further fields of an `EmbedderConfig`: `projections`, `max_length`, `prompts`, `default_prompt`,
-            `similarity`. They are kept with the model, as `model.embedder`.
+            greatest value in each dimension. Padding never counts. None: as the backbone's checkpoint, or else mean.
+        normalize: Whether vectors have length 1, so that their products are cosines. None: likewise, or else True.
+        **settings: Further fields of an `EmbedderConfig`. All are kept with the model, as `model.embedder`.
 
     Returns:
         A functional `keras.Model` with the backbone's inputs. Output: vectors [B, D], float32; of the last projection's
@@ -334,13 +335,15 @@ def text_embedder(backbone, pooling="mean", normalize=True, **settings):
     (None, 64)
     """
     _check_backbone(backbone)
-    embedder = EmbedderConfig(pooling=pooling, normalize=normalize, **settings)
-    vectors = _last_layer_at(backbone, 0) if pooling == "cls" else backbone.output["sequence_output"]
-    vector = Pooling(pooling, name="pooling")(vectors, backbone.input["padding_mask"])  # [B, D]
+    given = {"pooling": pooling, "normalize": normalize, **settings}
+    own = {name: value for name, value in given.items() if value is not None}
+    embedder = dataclasses.replace(backbone.embedder or EmbedderConfig(), **own)
+    vectors = _last_layer_at(backbone, 0) if embedder.pooling == "cls" else backbone.output["sequence_output"]
+    vector = Pooling(embedder.pooling, name="pooling")(vectors, backbone.input["padding_mask"])  # [B, D]
     for i, (units, activation, use_bias) in enumerate(embedder.projections):
-        layer = keras.layers.Dense(units, activation, use_bias, dtype="float32", name=f"projection_{i}")
-        vector = layer(vector)
-    if normalize:
+        activation = gelu_tanh if activation == "gelu_tanh" else activation  # for which Keras has no name
+        vector = keras.layers.Dense(units, activation, use_bias, dtype="float32", name=f"projection_{i}")(vector)
+    if embedder.normalize:
         vector = keras.layers.UnitNormalization(dtype="float32", name="normalize")(vector)
     return _model(backbone.input, vector, "text_embedder", backbone, embedder=embedder)
 

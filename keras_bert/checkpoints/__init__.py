@@ -4,10 +4,14 @@ import dataclasses
 import importlib
 import os
 import re
+import warnings
 from pathlib import Path
 
-from keras_bert.checkpoints.sentence_transformers import model_folder
-from keras_bert.checkpoints.weights import HEADS, build, check_rows, check_vocabulary_size, read_json
+from keras_bert.checkpoints import sentence_transformers
+from keras_bert.checkpoints.cross_encoders import with_score
+from keras_bert.checkpoints.embedders import remark, with_embedder, write_embedder
+from keras_bert.checkpoints.heads import HEADS
+from keras_bert.checkpoints.weights import build, check_rows, check_vocabulary_size, read_json
 from keras_bert.models import check_built
 from keras_bert.utils.checks import check_rate
 from keras_bert.utils.files import written_beside
@@ -17,7 +21,10 @@ __all__ = ["load_pretrained", "save_pretrained"]
 # What save_pretrained writes in each layout, the file that tells the layout first; tokenizer.json of Hugging Face's and
 # Google's only for added tokens.
 _LAYOUT_FILES = {
-    "hugging_face": ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tokenizer.json"),
+    "hugging_face": (
+        *("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tokenizer.json"),
+        *sentence_transformers.FILES,
+    ),
     "google": (
         "bert_config.json",
         "bert_model.ckpt.index",
@@ -47,14 +54,17 @@ _HUGGING_FACE_FILES = (
     "tokenizer_config.json",
     "added_tokens.json",
     "special_tokens_map.json",
-    "sentence_bert_config.json",
+    sentence_transformers.ENCODER,
 )
 # What is downloaded of a repository on the hub: Hugging Face's layout, alone or in a folder of sentence-transformers',
 # or a KerasHub preset.
 _HUB_FILES = [
     *_HUGGING_FACE_FILES,
-    "modules.json",
+    sentence_transformers.MODULES,
+    sentence_transformers.SETTINGS,
     *(f"0_*/{name}" for name in _HUGGING_FACE_FILES),
+    "[1-9]*_*/config.json",
+    "[1-9]*_*/model.safetensors",
     "metadata.json",
     "task.json",
     "preprocessor.json",
@@ -77,14 +87,17 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
             a directory, such as `"bert/model.ckpt-1000"`. Or a name to download by: a Hugging Face hub id, such as
             `"google-bert/bert-base-uncased"`, or a KerasHub preset, such as `"bert_tiny_en_uncased"`.
         task: The builder of the model, one of `keras_bert.models`: `"backbone"`, `"pretrainer"`,
-            `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"token_classifier"` or
-            `"span_predictor"`.
+            `"masked_language_model"`, `"text_classifier"`, `"text_regressor"`, `"text_embedder"`,
+            `"token_classifier"` or `"span_predictor"`. sentence-transformers' cross-encoders are text regressors, or
+            classifiers where they have several classes.
         backbone_dropout: Dropped share of the backbone's activations and attention weights while training; None: as the
             checkpoint's configuration says. A new head takes this rate too, unless `dropout` is given; a stored one
             keeps its own.
         **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
             and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
-            head starts random.
+            head starts random. `score_activation` of a text regressor: by default a cross-encoder's own. `pooling`,
+            `normalize` and the further settings of a text embedder: by default those of its sentence-transformers
+            folder. A warning says what these are; a backbone too knows them, for `embed`.
 
     Returns:
         A pair: the functional `keras.Model` that the builder gives, under the current dtype policy, and the
@@ -96,6 +109,7 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
             configuration isn't BERT's, `backbone_dropout` isn't in [0, 1), a weight of the encoder is missing or of
             another shape, the token embedding lacks rows for tokens or has none for most of its rows, the tokenizer
             isn't BERT's, the task needs pairs of texts and there is one segment only, or a head's argument doesn't fit.
+            Of a sentence-transformers folder, if it makes vectors or scores in a way that this library doesn't.
 
     Example:
     >>> import tempfile, warnings
@@ -113,20 +127,24 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
         raise ValueError(f"`task` must be one of {', '.join(HEADS)}. Received: task={task!r}.")
     if backbone_dropout is not None:
         check_rate("backbone_dropout", backbone_dropout)
-    checkpoint = _open(source)
+    checkpoint = _open(source, task, head_arguments)
     check_rows(checkpoint.tokenizer, checkpoint.config, checkpoint.origin)
     if backbone_dropout is not None:
         rates = {"dropout": backbone_dropout, "attention_dropout": backbone_dropout}
         config = dataclasses.replace(checkpoint.config, **rates)
         checkpoint = dataclasses.replace(checkpoint, config=config)
-    return build(checkpoint, task, head_arguments), checkpoint.tokenizer
+    model = build(checkpoint, task, head_arguments)
+    if model.embedder is not None and (said := remark(checkpoint, model.embedder, head_arguments)):
+        warnings.warn(said, stacklevel=2)
+    return model, checkpoint.tokenizer
 
 
 def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, layout="hugging_face"):
     """Saves a model and its tokenizer in Hugging Face's layout: config.json, model.safetensors, vocab.txt.
 
-    transformers loads the directory too, with the same logits. The weights are written in float32. The directory
-    appears at once and whole, or not at all.
+    transformers loads the directory too, with the same logits. A text embedder has sentence-transformers' files around
+    them: SentenceTransformer loads the directory, with the same vectors, as CrossEncoder does a text regressor's. The
+    weights are written in float32. The directory appears at once and whole, or not at all.
 
     Args:
         model: A backbone, or a model of one of this library's builders.
@@ -136,7 +154,8 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
         overwrite: If True, a directory that holds nothing but such a checkpoint is replaced.
         layout: `"hugging_face"`; `"google"` for that of the original release: bert_config.json, bert_model.ckpt.* and
             vocab.txt; or `"keras_hub"` for a preset, of a model whose arithmetic and head KerasHub has: one that came
-            from there. These two have no place for labels; a warning names the model's own.
+            from there. These two have no place for labels, and a warning names the model's own; nor for text
+            embedders.
 
     Raises:
         ValueError: If the directory holds something, the labels don't fit the model, the vocabulary isn't as large as
@@ -157,6 +176,8 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer to be saved")
     with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
         _format(layout).write(model, tokenizer, beside, labels)
+        if layout == "hugging_face":
+            write_embedder(model, beside)
 
 
 def _format(layout):
@@ -164,8 +185,8 @@ def _format(layout):
     return importlib.import_module(f"keras_bert.checkpoints.{layout}")
 
 
-def _open(source):
-    """Directory or name to download by -> its `Checkpoint`."""
+def _open(source, task, given):
+    """Directory or name to download by, task, the user's arguments of its head -> its `Checkpoint`."""
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
             "`source` must be a directory or a name to download by, a str or a Path. "
@@ -174,17 +195,21 @@ def _open(source):
     name = os.fspath(source)
     directory = Path(name).expanduser()
     if prefix := _checkpoint_prefix(directory):
-        return _format("google").open_checkpoint(prefix.parent, prefix)
-    directory = model_folder(directory if directory.is_dir() else _download(name))
-    layout = _layout_of(directory)
+        return with_embedder(_format("google").open_checkpoint(prefix.parent, prefix), prefix.parent, task)
+    directory = directory if directory.is_dir() else _download(name)
+    folder = sentence_transformers.model_folder(directory)
+    layout = _layout_of(folder)
     if layout is None:
         raise ValueError(
-            f"{directory} is in no layout that this library knows. It holds: "
-            f"{', '.join(sorted(path.name for path in directory.iterdir())) or 'nothing'}. Expected: Hugging Face's "
+            f"{folder} is in no layout that this library knows. It holds: "
+            f"{', '.join(sorted(path.name for path in folder.iterdir())) or 'nothing'}. Expected: Hugging Face's "
             "(config.json, model.safetensors, vocab.txt), Google's (bert_config.json, bert_model.ckpt.index, "
             "bert_model.ckpt.data-*, vocab.txt) or a KerasHub preset (config.json, model.weights.h5, tokenizer.json)."
         )
-    return _format(layout).open_checkpoint(directory)
+    checkpoint = with_embedder(_format(layout).open_checkpoint(folder), directory, task)
+    if layout != "hugging_face" or "score_activation" in given:
+        return checkpoint
+    return with_score(checkpoint, directory, folder, task)
 
 
 def _checkpoint_prefix(path):
@@ -250,7 +275,8 @@ def _refuse_pickle(name, directory):
     """Hub id, directory of what was downloaded -> None; a `ValueError` if the hub has pickled weights only."""
     import huggingface_hub
 
-    if any(path.name.endswith((".safetensors", ".weights.h5")) for path in directory.rglob("*")):
+    folder = sentence_transformers.model_folder(directory)
+    if any(path.name.endswith((".safetensors", ".weights.h5")) for path in folder.glob("*")):
         return
     try:
         names = huggingface_hub.list_repo_files(name)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_bert.checkpoints.hugging_face import config_from, config_to
 from keras_bert.checkpoints.weights import (
     Checkpoint,
-    check_no_labels,
+    check_nothing_lost,
     foreign_weights,
     open_tokenizer,
     read_json,
@@ -71,7 +71,7 @@ def open_checkpoint(directory, prefix=None):
 
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
-    check_no_labels(model, labels, "Google's")
+    check_nothing_lost(model, labels, "Google's")
     config = config_to(model, None)
     if config["hidden_act"] not in _ACTIVATIONS:
         raise ValueError(

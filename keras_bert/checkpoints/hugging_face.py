@@ -1,6 +1,5 @@
 """Hugging Face's layout, which is also this library's own: config.json, model.safetensors, vocab.txt."""
 
-import json
 import warnings
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save_file
 
-from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json
+from keras_bert.checkpoints.torch_activations import name_in_torch
+from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json, write_json
 from keras_bert.config import BertConfig
 
 # Layer of this library -> layers of BertModel and of the heads in transformers.
@@ -73,6 +73,7 @@ _ARCHITECTURES = {
     "masked_language_model": "BertForMaskedLM",
     "text_classifier": "BertForSequenceClassification",
     "text_regressor": "BertForSequenceClassification",
+    "text_embedder": "BertModel",
     "token_classifier": "BertForTokenClassification",
     "span_predictor": "BertForQuestionAnswering",
 }
@@ -100,11 +101,12 @@ def open_checkpoint(directory):
 
 
 def write(model, tokenizer, directory, labels=None):
-    """Writes the model, and the tokenizer unless it is None, into an existing directory."""
-    prefix = "" if model.task == "backbone" else "bert."
+    """Writes the model, and the tokenizer unless it is None, into an existing directory; no projections."""
+    prefix = "" if _ARCHITECTURES[model.task] == "BertModel" else "bert."
     weights = {
         name if name.startswith(("cls.", "classifier.", "qa_outputs.")) else prefix + name: array
         for name, array in foreign_weights(model, foreign_names, orient).items()
+        if not name.startswith("projection_")
     }
     try:
         save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
@@ -115,8 +117,9 @@ def write(model, tokenizer, directory, labels=None):
         tokenizer.save(directory)
         config["pad_token_id"] = int(tokenizer.vocabulary["[PAD]"])
         path = directory / "tokenizer_config.json"
-        _write_json(path, {**read_json(path), "model_max_length": config["max_position_embeddings"]})
-    _write_json(directory / "config.json", config)
+        length = (model.embedder and model.embedder.max_length) or config["max_position_embeddings"]
+        write_json(path, {**read_json(path), "model_max_length": length})
+    write_json(directory / "config.json", config)
 
 
 def foreign_names(name):
@@ -130,6 +133,8 @@ def foreign_names(name):
         encoder, layer = layer.split("/")
         prefix = f"encoder.layer.{encoder.removeprefix('encoder_')}."
         return tuple(f"{prefix}{part}.{_KINDS[kind]}" for part in _ENCODER_LAYER[layer])
+    if layer.startswith("projection_"):
+        return (f"{layer}.linear.{_KINDS[kind]}",)
     return (f"{_LAYERS[layer]}.{_KINDS[kind]}",)
 
 
@@ -287,6 +292,8 @@ def config_to(model, labels):
     contents["classifier_dropout"] = head.dropout
     contents["id2label"] = {str(i): str(name) for i, name in enumerate(names)}
     contents["label2id"] = {str(name): i for i, name in enumerate(names)}
+    if task == "text_regressor":  # sentence-transformers would give the sigmoid of any score otherwise
+        contents["sentence_transformers"] = {"activation_fn": name_in_torch(model.score_activation or "linear")}
     if task != "token_classifier":
         contents["problem_type"] = "regression" if task == "text_regressor" else "single_label_classification"
     return contents
@@ -319,8 +326,3 @@ def _head_tasks(config):
     if not architectures:
         return tasks
     return tuple(task for task in tasks if _ARCHITECTURES[task] in architectures)
-
-
-def _write_json(path, contents):
-    """path, dict -> None; the dict is in the file, indented."""
-    path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

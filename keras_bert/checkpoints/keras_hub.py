@@ -4,10 +4,10 @@ import keras
 import keras_nlp
 import numpy as np
 
+from keras_bert.checkpoints.heads import HEADS
 from keras_bert.checkpoints.weights import (
-    HEADS,
     Checkpoint,
-    check_no_labels,
+    check_nothing_lost,
     foreign_weights,
     open_tokenizer,
     read_json,
@@ -75,7 +75,7 @@ def open_checkpoint(directory):
 def write(model, tokenizer, directory, labels=None):
     """Writes the model, and the tokenizer unless it is None, into an existing directory."""
     task, config = model.task, model.config
-    check_no_labels(model, labels, "KerasHub's")
+    check_nothing_lost(model, labels, "KerasHub's")
     _check_arithmetic(model, task, config)
     hub_tokenizer = _hub_tokenizer(tokenizer)
     shared = {field: getattr(config, field) for field in _SHARED_FIELDS}

@@ -1,29 +1,17 @@
 """What every format of checkpoint shares: building a model, copying weights by name, reporting what doesn't fit."""
 
 import dataclasses
-import inspect
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_bert import models
-from keras_bert.config import BertConfig
+from keras_bert.checkpoints.heads import head_of, stored_head
+from keras_bert.config import BertConfig, EmbedderConfig
 from keras_bert.layers.quantized import check_not_quantized
-from keras_bert.utils.checks import check_names, some_of
-
-# Task, which is its builder's name -> the names of its heads' layers.
-HEADS = {
-    "backbone": (),
-    "pretrainer": ("mlm", "nsp"),
-    "masked_language_model": ("mlm",),
-    "text_classifier": ("classifier",),
-    "text_regressor": ("regressor",),
-    "token_classifier": ("classifier",),
-    "span_predictor": ("span",),
-}
+from keras_bert.utils.checks import some_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +33,8 @@ class Checkpoint:
         head_dropout: Dropout of its classifier, or None for the encoder's.
         head_tasks: The tasks that its classifier is for.
         multi_label: Whether its classifier gives any number of classes at once, each with a sigmoid.
+        score_activation: Name of the activation that makes its score, of a regressor, or None.
+        embedder: The `EmbedderConfig` by which it makes vectors of texts, or None.
         adjust: Gives a model the arithmetic of this checkpoint that `config` can't say, or None.
     """
 
@@ -59,12 +49,14 @@ class Checkpoint:
     head_dropout: float | None = None
     head_tasks: tuple = ("text_classifier", "text_regressor", "token_classifier")
     multi_label: bool = False
+    score_activation: str | None = None
+    embedder: EmbedderConfig | None = None
     adjust: Callable | None = None
 
 
 def build(checkpoint, task, head_arguments):
     """checkpoint, task, the user's arguments of the head -> the task's model with the checkpoint's weights."""
-    head = _head_of(checkpoint, task, head_arguments)
+    head = head_of(checkpoint, task, head_arguments)
     _check_segments(task, checkpoint.config, checkpoint.origin)
     model = models.backbone(checkpoint.config)
     if task != "backbone":
@@ -75,6 +67,10 @@ def build(checkpoint, task, head_arguments):
             variable.assign(variable.numpy()[..., head.order])
     if checkpoint.adjust is not None:
         checkpoint.adjust(model)
+    if task == "backbone":
+        model.keep_embedder(checkpoint.embedder)
+    if task == "text_embedder":
+        models.check_length_of(model, model.embedder.max_length)
     return model
 
 
@@ -146,8 +142,18 @@ def read_json(path):
     return contents
 
 
-def check_no_labels(model, labels, layout):
-    """model, the user's labels, a layout without labels -> None; a `ValueError`, or a warning of the model's own."""
+def write_json(path, contents):
+    """path, dict or list -> None; the file holds it, indented, and its directory is made if it is missing."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def check_nothing_lost(model, labels, layout):
+    """model, the user's labels, a layout of weights -> None; a `ValueError`, or a warning of what it leaves out."""
+    if model.task == "text_embedder":
+        raise ValueError(
+            f'{layout} layout has no place for how a text embedder makes vectors. Save with layout="hugging_face".'
+        )
     if labels is not None:
         raise ValueError(f'{layout} layout has no place for `labels`. Leave them out, or use layout="hugging_face".')
     if (own := model.labels) is not None:
@@ -156,6 +162,13 @@ def check_no_labels(model, labels, layout):
             'Pass them to load_pretrained as labels=[...], or use layout="hugging_face".',
             stacklevel=4,
         )
+    for name in ("score_activation", "embedder"):
+        if (own := getattr(model, name)) is not None:
+            warnings.warn(
+                f"{layout} layout has no place for the model's {name}, {own!r}: it isn't saved. Use "
+                'layout="hugging_face".',
+                stacklevel=4,
+            )
 
 
 def check_rows(tokenizer, config, origin):
@@ -233,112 +246,6 @@ def _check_segments(task, config, origin):
         )
 
 
-class _Head(NamedTuple):
-    """How the head of a model is made."""
-
-    arguments: dict  # for the task's builder
-    new_layers: tuple = ()  # names of the layers that start random, not from the checkpoint
-    order: list | None = None  # class i is stored as class order[i]; None: the classes stand as they are stored
-
-
-class _StoredHead(NamedTuple):
-    """The classes of the head that a checkpoint has for a task."""
-
-    num_classes: int
-    labels: tuple | None
-
-    def has(self, num_classes, labels):
-        """number of classes and their names, None for any -> whether this head has them, in whatever order."""
-        if num_classes is not None and num_classes != self.num_classes:
-            return False
-        return labels is None or self.labels is None or {*labels} == {*self.labels}
-
-
-def _head_of(checkpoint, task, given):
-    """checkpoint, task, the user's arguments -> `_Head`: as it is stored, with its classes in another order, or new."""
-    accepted = _accepted_arguments(task, given)
-    if task in ("backbone", "pretrainer", "masked_language_model"):
-        return _Head({})
-    num_classes, labels = _wanted_classes(task, given)
-    stored, dropout = _stored_head(checkpoint, task), given.get("dropout")
-
-    def head(num_classes, labels, dropout, **others):
-        """arguments, of which the builder takes some -> `_Head`."""
-        arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout}
-        return _Head({name: value for name, value in arguments.items() if name in accepted}, **others)
-
-    # New: there is no such head, or it has other classes.
-    if stored is None and num_classes is None:
-        raise ValueError(
-            f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
-            "Pass num_classes=... or labels=[...]."
-        )
-    if stored is None or not stored.has(num_classes, labels):
-        return head(num_classes, labels, dropout, new_layers=HEADS[task])
-
-    # As it is stored, under its own names or those that the user gives to nameless classes.
-    if "labels" in accepted:
-        _check_stored_classifier(checkpoint, stored.num_classes)
-    dropout = checkpoint.head_dropout if dropout is None else dropout
-    if labels is None or stored.labels is None:
-        return head(stored.num_classes, labels or stored.labels, dropout)
-
-    # With its classes in the user's order.
-    order = [stored.labels.index(label) for label in labels]
-    return head(stored.num_classes, labels, dropout, order=order if labels != stored.labels else None)
-
-
-def _accepted_arguments(task, given):
-    """task, the user's arguments -> names of those that the task's head takes; a `ValueError` if there are others."""
-    accepted = {"num_classes", "labels", "dropout"} & inspect.signature(getattr(models, task)).parameters.keys()
-    if unknown := sorted(given.keys() - accepted):
-        raise ValueError(
-            f"The task {task!r} takes {', '.join(sorted(accepted)) or 'no further arguments'}. "
-            f"Received: {', '.join(unknown)}."
-        )
-    return accepted
-
-
-def _wanted_classes(task, given):
-    """task, the user's arguments -> number of classes and their names, each None if the user leaves it open."""
-    if task == "text_regressor":
-        return 1, None
-    if task == "span_predictor":
-        return 2, None  # start and end
-    num_classes, labels = given.get("num_classes"), given.get("labels")
-    if labels is None:
-        return num_classes, None
-    if num_classes is None:
-        num_classes = len(labels) if isinstance(labels, (list, tuple)) else 1
-    return num_classes, check_names("labels", labels, "num_classes", num_classes)
-
-
-def _stored_head(checkpoint, task):
-    """checkpoint, task -> its `_StoredHead`, or None where it has none for this task."""
-    (layer,) = HEADS[task]
-    (bias,) = checkpoint.foreign_names(f"{layer}/dense/bias")
-    if bias not in checkpoint.shapes or (layer != "span" and task not in checkpoint.head_tasks):
-        return None
-    has_labels = task in ("text_classifier", "token_classifier")
-    return _StoredHead(checkpoint.shapes[bias][0], checkpoint.labels if has_labels else None)
-
-
-def _check_stored_classifier(checkpoint, num_classes):
-    """checkpoint, its number of classes -> None; a `ValueError` if it has several labels a text, or unusable names."""
-    if checkpoint.multi_label:
-        raise ValueError(
-            f"The config.json of {checkpoint.origin} has problem_type='multi_label_classification': a text may have "
-            "several of its classes, each with a sigmoid. This library's classifiers choose one class, with a softmax. "
-            'Load it with task="backbone" and put a head of your own on it, or change problem_type if it is wrong.'
-        )
-    labels = checkpoint.labels
-    if labels is not None and (not all(labels) or len({*labels}) != len(labels) or len(labels) != num_classes):
-        raise ValueError(
-            f"The config.json of {checkpoint.origin} must have an id2label with a different name for each of the "
-            f"{num_classes} classes of its head. It has: {', '.join(map(repr, labels))}. Mend the names there."
-        )
-
-
 def _copy_weights(checkpoint, model, task, new_layers):
     """Assigns the checkpoint's weights to the model's variables; warns of what is missing and what is left over."""
     missing, wrong, sources = [], [], {}
@@ -374,7 +281,7 @@ def _copy_weights(checkpoint, model, task, new_layers):
     report = []
     if missing:
         report.append(f"these weights start random, not from the checkpoint: {', '.join(part for _, part in missing)}")
-    if "classifier" in new_layers and _stored_head(checkpoint, task) is not None and checkpoint.labels:
+    if "classifier" in new_layers and stored_head(checkpoint, task) is not None and checkpoint.labels:
         report.append(
             f"the checkpoint's classes are {some_of(map(repr, checkpoint.labels))}, not those asked for; if you only "
             "want to rename them, load it without `labels`, and pass `labels` to save_pretrained or predictor"

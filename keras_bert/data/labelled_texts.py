@@ -47,7 +47,7 @@ class LabelledTexts:
             raise ValueError(
                 f"`rows` are read once an epoch. Received: {rows!r}, which can be read only once. Pass a list."
             )
-        self._rows = rows if isinstance(rows, (ExampleFile, _Rows)) else _Rows(rows)
+        self._rows = rows if isinstance(rows, (ExampleFile, RowsInMemory)) else RowsInMemory(rows)
         self.name = name
         self.num_texts = None
         self.counts = collections.Counter()
@@ -149,7 +149,7 @@ class LabelledTexts:
         kept = set(random.Random(seed).sample(range(len(self)), size))
         rows = [row for index, row in enumerate(self.numbered()) if index in kept]
         numbers, examples = zip(*rows, strict=True)
-        return LabelledTexts(_Rows(examples, numbers, self.place), f"{size} of {self.name}")
+        return LabelledTexts(RowsInMemory(examples, numbers, self.place), f"{size} of {self.name}")
 
 
 def read_labelled_texts(path, text_column="text", label_column="label"):
@@ -270,7 +270,7 @@ def _with_places(labels, examples):
     return first_of(told, between="; ")
 
 
-class _Rows:
+class RowsInMemory:
     """Examples in memory, with the numbers by which messages call them: those from 1 on, or others."""
 
     def __init__(self, rows, numbers=None, place="number"):

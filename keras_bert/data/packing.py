@@ -13,7 +13,7 @@ _BATCHES_A_WINDOW = 64
 _LENGTH_JITTER = 0.1
 
 
-def model_inputs(texts, tokenizer, max_length, keep_special_tokens=False, second_texts=None):
+def model_inputs(texts, tokenizer, max_length, keep_special_tokens=False, second_texts=None, multiple_of=1):
     """Turns strings into a model's inputs; the same graph serves training, prediction and the exported model.
 
     Args:
@@ -23,6 +23,7 @@ def model_inputs(texts, tokenizer, max_length, keep_special_tokens=False, second
         keep_special_tokens: As in the tokenizer.
         second_texts: Strings [B], the other texts of pairs, or None. Of a pair that is too long, the longer text loses
             its end first.
+        multiple_of: As in `pad`.
 
     Returns:
         A dict of int32 [B, T]: `token_ids`, `segment_ids` and `padding_mask`; T is the longest row's length.
@@ -40,7 +41,7 @@ def model_inputs(texts, tokenizer, max_length, keep_special_tokens=False, second
     ([[2, 5, 6, 3, 6, 3]], [[0, 0, 0, 0, 1, 1]])
     """
     second_ids = None if second_texts is None else tokenizer(second_texts, keep_special_tokens)
-    return pad(pack(tokenizer(texts, keep_special_tokens), tokenizer, max_length, second_ids), tokenizer)
+    return pad(pack(tokenizer(texts, keep_special_tokens), tokenizer, max_length, second_ids), tokenizer, multiple_of)
 
 
 def pack(token_ids, tokenizer, max_length, second_ids=None):

@@ -1,10 +1,11 @@
-"""Tables of labelled texts, in lines of cells or in JSON -> examples, read anew at each iteration."""
+"""Tables of texts, in lines of cells or in JSON -> examples, read anew at each iteration."""
 
 import csv
 import itertools
 import json
 import math
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from keras_bert.data.source_files import Faults, check_readable, half_a_pair, json_lines, opened, read_json, suffix_of
@@ -17,12 +18,13 @@ _MOST_HEADER_LINES = 100
 
 
 class ExampleFile:
-    """The examples of a file: tuples of texts and a label, which can be read any number of times.
+    """The examples of a file: tuples of texts, with a label or not, which can be read any number of times.
 
     Args:
         path: A `Path`.
         columns: Names, or JSON's keys, of the texts' columns and of the label's, which is last: strings. One that no
             column has and that is a number is a column's place, counted from 0, or from the end if negative.
+        last: What the last column holds: "label", or "text" where there are no labels.
 
     Attributes:
         place: What is counted by the numbers that examples come with: "line", or "item" of a JSON array.
@@ -31,12 +33,12 @@ class ExampleFile:
         ValueError: If the file can't be read, or has no such columns.
     """
 
-    def __init__(self, path, columns):
-        check_readable(path, _SUFFIXES, "labelled texts")
-        self.path, self.columns = path, columns
+    def __init__(self, path, columns, last="label"):
+        check_readable(path, _SUFFIXES, "labelled texts" if last == "label" else "texts")
+        self.path, self.columns, self.last = path, columns, last
         self.place = "line"
         self._is_json = suffix_of(path) in _JSON_SUFFIXES
-        self._layout = None if self._is_json else layout_of(path, columns)
+        self._layout = None if self._is_json else layout_of(path, columns, last)
         self._forget()
 
     def __iter__(self):
@@ -83,12 +85,13 @@ class ExampleFile:
             value = row[label].strip()
             if not value:
                 if any(cell.strip() for cell in row):
-                    faults.add(f"line {number}", f"has no label: {row!r:.200}")
+                    faults.add(f"line {number}", f"has no {self.last}: {row!r:.200}")
                 continue
             if header and value == header[label] and [cell.strip() for cell in row] == header:
                 faults.add(f"line {number}", "is the header once more")
                 continue
-            labels.add(value)
+            if self.last == "label":
+                labels.add(value)
             example = (*[row[text] for text in texts], value)
             if layout.is_quoted and any("\n" in text and _holds_rows(text, layout, labels) for text in example[:-1]):
                 self._swallowed.append(number)
@@ -116,7 +119,7 @@ class ExampleFile:
         """Faults -> numbered examples of JSON's objects."""
         *texts, label = self.columns
         for number, row in self._objects(faults):
-            if fault := _fault_of(row, texts, label):
+            if fault := _fault_of(row, texts, label, self.last):
                 faults.add(f"{self.place} {number}", fault)
             else:
                 yield number, (*[row[text] for text in texts], str(row[label]).strip())
@@ -173,7 +176,37 @@ class Layout(NamedTuple):
     places: list
 
 
-def layout_of(path, columns):
+def column_names(path):
+    """Reads the names of a file's columns: of a table the first line, of JSON the keys of the first object.
+
+    Args:
+        path: A file as for `read_labelled_texts`.
+
+    Returns:
+        A list of strings.
+
+    Raises:
+        ValueError: If the file can't be read.
+
+    Example:
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "pairs.csv")
+    >>> _ = path.write_text("question;answer\\nWho?;Ann.\\n")
+    >>> column_names(path)
+    ['question', 'answer']
+    """
+    path = Path(path).expanduser()
+    file = ExampleFile(path, (), last="text")
+    if suffix_of(path) not in _JSON_SUFFIXES:
+        return file._layout.first
+    with Faults(path, "Correct or remove what is wrong.") as faults:
+        first = next((row for _, row in file._objects(faults)), None)
+    if not isinstance(first, dict):
+        raise ValueError(f"{path} must hold objects. It begins with {first!r:.80}.")
+    return [*first]
+
+
+def layout_of(path, columns, last="label"):
     """Finds out how a table is written, by its first line and its name.
 
     The separator is the one of tab, comma, semicolon and vertical bar by which the first line has the wanted columns;
@@ -185,6 +218,7 @@ def layout_of(path, columns):
     Args:
         path: A `Path`.
         columns: As in `ExampleFile`.
+        last: As in `ExampleFile`. Without labels, and with all columns given by number, the first line is an example.
 
     Returns:
         A `Layout`.
@@ -217,8 +251,9 @@ def layout_of(path, columns):
         has_header=True,
         places=_checked_places(columns, first, path),
     )
-    by_number = not any(column in first for column in columns)
-    return layout._replace(has_header=not (by_number and _begins_with_an_example(path, layout)))
+    by_number = bool(columns) and not any(column in first for column in columns)
+    is_example = by_number and (last == "text" or _begins_with_an_example(path, layout))
+    return layout._replace(has_header=not is_example)
 
 
 def _begins_with_an_example(path, layout):
@@ -307,20 +342,21 @@ def _holds_rows(text, layout, labels):
     return any(len(layout.first) - 1 <= len(cells) and labels.intersection(map(str.strip, cells)) for cells in lines)
 
 
-def _fault_of(row, texts, label):
-    """a JSON value, keys of texts and label -> what is wrong with it as an example; None if nothing is."""
+def _fault_of(row, texts, label, last):
+    """a JSON value, keys of texts and label, what that holds -> what is wrong with it as an example, or None."""
+    keys = (*texts, label)
     if not isinstance(row, dict):
-        return f"must be an object with the keys {', '.join(map(repr, (*texts, label)))}, not {row!r:.200}"
-    for key in (*texts, label):
+        return f"must be an object with the keys {', '.join(map(repr, keys))}, not {row!r:.200}"
+    for key in keys:
         if key not in row:
             return f"must be an object with the key {key!r}. It has: {', '.join(map(repr, row)) or 'nothing'}"
-    for key in texts:
+    for key in keys if last == "text" else texts:
         if not isinstance(row[key], str):
             return f"has no text: {key!r} must be a string, not {json.dumps(row[key])[:80]}"
     value = row[label]
     if value is None or value != value or str(value).strip() == "":  # NaN differs from itself
-        return f"has no label: {label!r} is {json.dumps(value)}"
+        return f"has no {last}: {label!r} is {json.dumps(value)}"
     if not isinstance(value, (str, int, float)):
         return f"has no label that can be used: {label!r} must be a string or a number, not {json.dumps(value)[:80]}"
-    halves = (half_a_pair(str(row[key])) for key in (*texts, label))
+    halves = (half_a_pair(str(row[key])) for key in keys)
     return next(filter(None, halves), None)

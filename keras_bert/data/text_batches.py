@@ -6,7 +6,7 @@ from keras_bert.data.labelled_texts import LabelledTexts, check_labels, check_sc
 from keras_bert.data.packing import check_max_length, length_bucketed, pack
 
 # Rows that are shuffled at a time: with max_length, they bound the memory of a data set of any size.
-_SHUFFLE_BUFFER = 50_000
+SHUFFLE_BUFFER = 50_000
 # Examples, and characters, that pass from Python to TensorFlow at a time; a single text may be longer.
 _CHUNK_EXAMPLES = 256
 _CHUNK_CHARACTERS = 1_000_000
@@ -136,6 +136,6 @@ def shuffled_batches(rows, count, tokenizer, batch_size, seed, multiple_of):
         A `tf.data.Dataset` of batches, of known cardinality.
     """
     if seed is not None:
-        rows = rows.shuffle(min(count, _SHUFFLE_BUFFER), seed=seed)
+        rows = rows.shuffle(min(count, SHUFFLE_BUFFER), seed=seed)
     batches = length_bucketed(rows, tokenizer, batch_size, seed, multiple_of)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size))).prefetch(tf.data.AUTOTUNE)

@@ -1,6 +1,7 @@
 """The `keras.Model` that every builder returns: plain `fit`, with the same result on one device and on many."""
 
 import dataclasses
+import functools
 
 import keras
 from keras import ops, tree
@@ -17,11 +18,12 @@ from keras_bert.distribution.keras_internals import (
     refuse_hdf5,
 )
 from keras_bert.distribution.step_loss import Totals, loss_of_step, losses_by_output, sharing
+from keras_bert.distribution.whole_batch import ComputesWholeBatches, whole_batch_loss_in
 from keras_bert.utils.checks import check_positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class BertModel(KnownByClones, DistributedTrainer, keras.Model):
+class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.Model):
     """A functional `keras.Model` whose training doesn't depend on how many devices share the work.
 
     On one device it trains as `keras.Model` does, but that every optimizer gets whole gradients: Keras's own would take
@@ -29,30 +31,36 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     `evaluate` and `predict` take a `tf.data.Dataset` of whole batches, the same on every worker, and each replica
     computes its rows of each batch. A loss is the mean over what counts in the whole batch; `keras_bert.AdamW` and
     `LAMB` clip the sum of all replicas' gradients; metrics count each example once. A
-    `tf.distribute.DistributedDataset` is taken as it is.
+    `tf.distribute.DistributedDataset` is taken as it is. Losses that compare the rows of a batch with each other, those
+    of `keras_bert.losses`, always see the whole batch.
 
     It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; `labels`, a tuple
-    of the names of its classes in the order of the logits, or None; and `embedder`, the `EmbedderConfig` of a text
-    embedder, or None. Each is None where a model wasn't made by a builder. And it knows its `random_weights`: the names
-    of the matrices that its checkpoint lacked, as long as they hold the random numbers that they started with; what a
-    head answers by them is chance. `.keras` files keep all of these; clones, whose weights are new, all but the last.
+    of the names of its classes in the order of the logits, or None; `score_activation`, the name of the activation that
+    makes a regressor's score of what it gives, or None; and `embedder`, the `EmbedderConfig` of a text embedder, or of
+    a backbone whose checkpoint has one, or None. Each is None where a model wasn't made by a builder. And it knows its
+    `random_weights`: the names of the matrices that its checkpoint lacked, as long as they hold the random numbers that
+    they started with; what a head answers by them is chance. `.keras` files keep all of these; clones, whose weights
+    are new, all but the last.
 
     Args:
         *args: As in `keras.Model`.
         task: Name of the builder.
         config: A `BertConfig`, or a dict of its fields.
         labels: The classes' names.
+        score_activation: Name of a Keras activation.
         embedder: An `EmbedderConfig`, or a dict of its fields.
         random_weights: Name of each matrix that starts random -> the digest of its numbers.
         **kwargs: As in `keras.Model`.
 
     Raises:
         ValueError: From `compile`, if `accumulate` isn't positive; if it is more than 1 on another backend than
-            TensorFlow or with `jit_compile=True`; and where a step is shared by replicas or parts, if a loss for each
-            of several outputs isn't given by name, if weights are regularized, if `steps_per_execution` is more than 1,
-            or if an optimizer that isn't of this library clips gradients. From `fit`, if workers begin with different
-            weights, model or kind of data. From a call, `fit`, `evaluate` and `predict`, if the inputs have other keys
-            than the model's, or a value that it has no vector for; from `save`, if the file is HDF5, not `.keras`.
+            TensorFlow or with `jit_compile=True`; if a loss of `keras_bert.losses` isn't the only one, or can't take
+            the model's vectors; and where a step is shared by replicas or parts, if a loss for each of several outputs
+            isn't given by name, if weights are regularized, if `steps_per_execution` is more than 1, or if an optimizer
+            that isn't of this library clips gradients. From `fit`, if workers begin with different weights, model or
+            kind of data, or a loss of `keras_bert.losses` would get parts of batches. From a call, `fit`, `evaluate`
+            and `predict`, if the inputs have other keys than the model's, or a value that it has no vector for; from
+            `save`, if the file is HDF5, not `.keras`.
         RuntimeError: From `compile`, for several replicas or parts under a version of Keras that this wasn't tried
             with.
 
@@ -64,17 +72,29 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     ('text_classifier', 2, None)
     """
 
-    def __init__(self, *args, task=None, config=None, labels=None, embedder=None, random_weights=None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        task=None,
+        config=None,
+        labels=None,
+        score_activation=None,
+        embedder=None,
+        random_weights=None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
-        identity = {"task": task, "config": config, "labels": labels, "embedder": embedder}
+        identity = {"task": task, "config": config, "labels": labels}
+        identity |= {"score_activation": score_activation, "embedder": embedder}
         if task is None:
             identity |= identity_carried_by(self.outputs)
-        self._task, config, labels, embedder = identity.values()
+        self._task, config, labels, self._score_activation, embedder = identity.values()
         self._bert_config = BertConfig(**config) if isinstance(config, dict) else config
         self._labels = None if labels is None else tuple(labels)
-        self._embedder = EmbedderConfig(**embedder) if isinstance(embedder, dict) else embedder
+        self.keep_embedder(EmbedderConfig(**embedder) if isinstance(embedder, dict) else embedder)
         self._random_weights = dict(random_weights or {})
         self._accumulate = 1
+        self._whole_batch_loss = None
 
     @property
     def task(self):
@@ -89,12 +109,17 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         return self._labels
 
     @property
+    def score_activation(self):
+        return self._score_activation
+
+    @property
     def embedder(self):
         return self._embedder
 
     @property
     def identity(self):
-        return {"task": self.task, "config": self.config, "labels": self.labels, "embedder": self.embedder}
+        of_head = {"labels": self.labels, "score_activation": self.score_activation, "embedder": self.embedder}
+        return {"task": self.task, "config": self.config, **of_head}
 
     @property
     def random_weights(self):
@@ -104,6 +129,10 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             for name, digest in self._random_weights.items()
             if any(path.endswith(name) and digest_of_weights([variable]) == digest for path, variable in paths.items())
         )
+
+    def keep_embedder(self, embedder):
+        """`EmbedderConfig` or None -> None; a backbone goes by its checkpoint's where vectors of texts are made."""
+        self._embedder = embedder
 
     def mark_as_random(self, variables):
         """{name: variable} that no checkpoint has set -> None; matrices are noted, for vectors start at 0 or 1."""
@@ -126,6 +155,7 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             "task": self.task,
             "config": self.config and dataclasses.asdict(self.config),
             "labels": self.labels and list(self.labels),
+            "score_activation": self.score_activation,
             "embedder": self.embedder and dataclasses.asdict(self.embedder),
             "random_weights": dict(self._random_weights),
         }
@@ -156,9 +186,11 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
                     f"accumulate={accumulate}, jit_compile=True. Leave jit_compile out."
                 )
             kwargs["jit_compile"] = False
+        self._whole_batch_loss = whole_batch_loss_in(loss, self.output)
+        if replicas * accumulate > 1 or self._has_whole_batches():
+            self._check_step(replicas, kwargs.get("steps_per_execution", 1))
         if replicas * accumulate > 1:
             check_keras_version()
-            self._check_step(replicas, kwargs.get("steps_per_execution", 1))
             loss = self._losses_of_step(loss)
         super().compile(optimizer, loss, *args, **kwargs)
         if replicas > 1:
@@ -175,7 +207,7 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def train_step(self, *args):
-        if not self._shares_step() and not self._has_slices():
+        if not (self._shares_step() or self._has_slices() or self._has_whole_batches()):
             return super().train_step(*args)
         self.optimizer.apply_gradients(zip(self._gradients(*args), self.trainable_weights, strict=True))
         return self.get_metrics_result()
@@ -184,6 +216,9 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         if not self._shares_step():
             return super().test_step(*args)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(*args)
+        if self._whole_batch_loss is not None:
+            self._loss_of_whole(x, y, self(x, training=False), weights, training=False)
+            return self.get_metrics_result()
         with sharing(self._totals(x, y, weights, parts=1)) as totals:
             self._loss_of_part(totals, x, y, self(x, training=False), weights, training=False)
         return self.get_metrics_result()
@@ -206,8 +241,9 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
             )
         if self.losses:
             raise ValueError(
-                f"Each replica and each part would add the whole penalty of {len(self.losses)} regularized weights. "
-                "Take regularizers off, and decay the weights by keras_bert.AdamW(weight_decay=...) instead."
+                f"Each replica and each part would add the whole penalty of {len(self.losses)} regularized weights; "
+                "the vectors of a whole batch don't tell it. Take regularizers off, and decay the weights by "
+                "keras_bert.AdamW(weight_decay=...) instead."
             )
 
     def _losses_of_step(self, loss):
@@ -255,13 +291,15 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
     def _gradients(self, data):
         """A replica's rows of a batch -> its share of the gradients, dense; None where a weight has none."""
         batch = keras.utils.unpack_x_y_sample_weight(data)
+        if self._has_whole_batches():
+            return self._gradients_of_whole(*batch)
         if not self._shares_step():
             alone = Totals({}, ops.cast(_rows(batch[0]), "float32"), parts=1, replicas=1)
             return self._gradients_of_part(alone, *batch)
         with sharing(self._totals(*batch, parts=self._accumulate)) as totals:
             if self._accumulate == 1:
                 return self._gradients_of_part(totals, *batch)
-            return self._sum_over_parts(totals, batch)
+            return self._sum_over_parts(batch, functools.partial(self._gradients_of_part, totals))
 
     def _gradients_of_part(self, totals, x, y, weights):
         """The step's `Totals`, a part of it -> its share of the gradients, as `_gradients` has them."""
@@ -273,19 +311,15 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         gradients = tape.gradient(loss, self.trainable_weights)
         return [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _sum_over_parts(self, totals, batch):
-        """The step's `Totals`, a replica's rows -> its share of the gradients, computed part by part."""
+    def _sum_over_parts(self, rows, gradients_of):
+        """A replica's rows, function: rows of a part -> its share of the gradients; the sum of these."""
         import tensorflow as tf
 
-        rows = _rows(batch[0])
-        rows_of_part = -(-rows // self._accumulate)
         has_gradient = []  # found out where a part is traced
 
         def add_part(part, sums):
             """number of a part, sums of gradients -> the next number, the sums with the part's gradients."""
-            begin, end = (tf.minimum(rows, number * rows_of_part) for number in (part, part + 1))
-            of_part = tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[begin:end], batch)
-            gradients = self._gradients_of_part(totals, *of_part)
+            gradients = gradients_of(*self._rows_of_part(part, rows))
             has_gradient[:] = [gradient is not None for gradient in gradients]
             return part + 1, [
                 total if gradient is None else total + gradient for total, gradient in zip(sums, gradients, strict=True)
@@ -295,6 +329,15 @@ class BertModel(KnownByClones, DistributedTrainer, keras.Model):
         parts = self._accumulate
         _, sums = tf.while_loop(lambda part, _: part < parts, add_part, (0, zeros), parallel_iterations=1)
         return [total if has else None for total, has in zip(sums, has_gradient, strict=True)]
+
+    def _rows_of_part(self, part, rows):
+        """number of a part, a replica's rows in any structure -> the part's."""
+        import tensorflow as tf
+
+        count = _rows(rows)
+        rows_of_part = -(-count // self._accumulate)
+        begin, end = (tf.minimum(count, number * rows_of_part) for number in (part, part + 1))
+        return tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[begin:end], rows)
 
 
 def _of_output(weights, output):

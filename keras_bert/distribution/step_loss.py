@@ -27,6 +27,7 @@ import keras
 from keras import ops, tree
 
 from keras_bert.distribution.keras_internals import loss_object
+from keras_bert.distribution.whole_batch import WholeBatchLoss, seeing
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
@@ -78,7 +79,8 @@ def sharing(totals):
     """Totals of a step -> within: each `LossOfStep` of this thread is a share of the step's loss."""
     _step.totals = totals
     try:
-        yield totals
+        with seeing("part"):
+            yield totals
     finally:
         _step.totals = None
 
@@ -132,8 +134,8 @@ class LossOfStep(keras.losses.Loss):
 
 
 def loss_of_step(loss, output=None):
-    """loss, name of its output -> a `LossOfStep`, or None."""
-    return loss if loss is None or isinstance(loss, LossOfStep) else LossOfStep(loss, output)
+    """loss, name of its output -> a `LossOfStep`; what needs none, and None, as they are."""
+    return loss if loss is None or isinstance(loss, (LossOfStep, WholeBatchLoss)) else LossOfStep(loss, output)
 
 
 def losses_by_output(loss):

@@ -1,5 +1,6 @@
 """What stands beside a graph: the files of its tokenizer, and config.json."""
 
+import dataclasses
 import json
 
 from keras_bert.utils.checks import check_one_of
@@ -11,6 +12,19 @@ _PRECISIONS = ("float32", "int8")
 def check_precision(precision):
     """Whatever came -> None; a `ValueError` unless it is "float32" or "int8"."""
     check_one_of("precision", precision, _PRECISIONS)
+
+
+def identity_of(model):
+    """Model -> what config.json says of it beside task and labels: its `BertConfig`; where it has them, its
+    `EmbedderConfig` and `score_activation`."""
+    configs = {"model": model.config, "embedder": model.embedder}
+    identity = {name: dataclasses.asdict(config) for name, config in configs.items() if config is not None}
+    return identity if model.score_activation is None else {**identity, "score_activation": model.score_activation}
+
+
+def name_of_output(model):
+    """Model with one output, which has no name -> the output's name in a graph."""
+    return "embedding" if model.task == "text_embedder" else "logits"
 
 
 def write_companions(directory, tokenizer, contents):

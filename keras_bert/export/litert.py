@@ -1,13 +1,12 @@
 """A model as a LiteRT file, for phones and small devices."""
 
-import dataclasses
 import tempfile
 
 import keras
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.export.companions import FILES, check_precision, write_companions
+from keras_bert.export.companions import FILES, check_precision, identity_of, name_of_output, write_companions
 from keras_bert.layers.quantized import check_not_quantized
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.backend import check_backend
@@ -21,9 +20,9 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
 
     The file has operators of LiteRT alone and one signature, by which it takes batches of any size and length. Inputs:
     `token_ids`, `segment_ids` and `padding_mask`, int32 [B, T], and those that a pretrainer adds. Outputs: the model's
-    by their names, float32; `logits`, where there is one only. In the directory are model.tflite, config.json with the
-    task, the labels and the model's shape, vocab.txt, tokenizer.json and tokenizer_config.json. It appears at once and
-    whole, or not at all.
+    by their names, float32; where there is one only, `logits`, or of a text embedder `embedding`. In the directory are
+    model.tflite, config.json with the task, the labels and the model's shape, vocab.txt, tokenizer.json and
+    tokenizer_config.json. It appears at once and whole, or not at all.
 
     Args:
         model: A model of any builder; one of mixed precision is written in float32.
@@ -31,7 +30,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
         directory: Where to write: a directory that doesn't exist yet or is empty.
         precision: `"float32"`, equal to the model to 1e-5; or `"int8"`: the matrices are a quarter of the size, and
             products are taken in 8 bits, with answers that differ a little.
-        max_length: The most tokens of a row, noted in config.json. None: the model's `max_sequence_length`.
+        max_length: The most tokens of a row, noted in config.json. None: as in `predictor`.
         overwrite: If True, a directory that holds nothing but such an export is replaced.
 
     Raises:
@@ -62,7 +61,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
         "precision": precision,
         "labels": model.labels and list(model.labels),
         "options": {"max_length": check_length_of(model, max_length)},
-        "model": dataclasses.asdict(model.config),
+        **identity_of(model),
     }
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         (beside / "model.tflite").write_bytes(_converted(_in_float32(model), precision))
@@ -90,7 +89,7 @@ def _converted(model, precision):
 
     def call(inputs):
         outputs = model(inputs, training=False)
-        return outputs if isinstance(outputs, dict) else {"logits": outputs}
+        return outputs if isinstance(outputs, dict) else {name_of_output(model): outputs}
 
     inputs = {name: tf.TensorSpec((None, None), "int32", name) for name in model.input}
     with tempfile.TemporaryDirectory() as directory:

@@ -1,22 +1,23 @@
 """A model as ONNX operators, and beside it all that answers strings from it without TensorFlow and Keras."""
 
-import dataclasses
-
 import numpy as np
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
+from keras_bert.config import EmbedderConfig
 from keras_bert.data.packing import check_max_length
 from keras_bert.data.question_batches import check_room
 from keras_bert.data.windows import default_stride
-from keras_bert.export.companions import FILES, check_precision, write_companions
+from keras_bert.export.companions import FILES, check_precision, identity_of, name_of_output, write_companions
 from keras_bert.export.onnx_bert import BertNodes, check_activation
 from keras_bert.export.onnx_nodes import import_onnx
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction import predictor
+from keras_bert.prediction.vectors import prompt_named
+from keras_bert.runtime.texts import SCORE_ACTIVATIONS
+from keras_bert.utils.checks import check_one_of
 from keras_bert.utils.files import check_writable, written_beside
 from keras_bert.utils.tag_recognition import bio_labels
 from keras_bert.utils.tag_schemes import is_bio
-from keras_bert.utils.word_vectors import check_pooling
 
 _LAYOUT = ("model.onnx", "config.json", "model.onnx.data", *FILES[1:])
 _INT8 = ("query", "key", "value", "attention_output", "feedforward_intermediate", "feedforward_output")
@@ -34,10 +35,10 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
     `keras_bert.runtime.load(directory)` does that: it needs onnxruntime and tokenizers, neither TensorFlow nor Keras,
     and its answers are those of `predictor` with the same arguments. The graph is alone of use too: its inputs are
     `token_ids`, `segment_ids` and `padding_mask`, int32 [B, T] of any B and T, packed rows included, and those that a
-    pretrainer adds; its outputs are the model's, float32, and where that has one only, `logits`. Some operators are
-    ONNX Runtime's own. In the directory are model.onnx (weights beyond 2 GB: model.onnx.data), config.json with the
-    task, the labels and the options, vocab.txt, tokenizer.json and tokenizer_config.json. It appears at once and whole,
-    or not at all.
+    pretrainer adds; its outputs are the model's, float32, and where that has one only, `logits`, or of a text embedder
+    `embedding`. Some operators are ONNX Runtime's own. In the directory are model.onnx (weights beyond 2 GB:
+    model.onnx.data), config.json with the task, the labels and the options, vocab.txt, tokenizer.json and
+    tokenizer_config.json. It appears at once and whole, or not at all.
 
     Args:
         model: A model of any builder; one of mixed precision is written in float32.
@@ -46,10 +47,10 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
         precision: `"float32"`, equal to the model to 1e-5; or `"int8"`: dense layers of the encoder multiply in 8 bits,
             with a scale for each column of the weights and one for the vectors, taken while it runs. That is more than
             twice as fast, where the processor has the instructions (VNNI), with answers that differ a little.
-        max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: the model's
-            `max_sequence_length`.
+        max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: as in `predictor`.
         overwrite: If True, a directory that holds nothing but such an export is replaced.
-        **options: As in `predictor`; of a backbone, `pooling`, as in `embed` ("mean"). Pretrainers have none.
+        **options: As in `predictor`; of a backbone `pooling`, `normalize` and `prompt`, as in `embed`. Pretrainers have
+            none.
 
     Raises:
         ImportError: If the package onnx isn't installed.
@@ -72,12 +73,11 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
     check_activation(model.config.activation)
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_writable(directory, [_LAYOUT], overwrite)
-    max_length = check_length_of(model, max_length)
     contents = {
         "task": task,
         "precision": precision,
         **_answering(model, tokenizer, max_length, options),
-        "model": dataclasses.asdict(model.config),
+        **identity_of(model),
     }
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
         _write_graph(model, beside / "model.onnx", precision)
@@ -95,17 +95,24 @@ def _write_graph(model, path, precision):
 def _answering(model, tokenizer, max_length, options):
     """model, tokenizer, most tokens of a row, the user's options -> labels and options in full; or a `ValueError`."""
     if model.task not in _OPTIONS:
-        check_max_length(max_length)
-        pooling = {"pooling": options.pop("pooling", "mean")} if model.task == "backbone" else {}
-        if options:
-            accepted = "only `pooling`" if pooling else "none"
-            raise ValueError(f"Options of a {model.task}: {accepted}. Received: {', '.join(sorted(options))}.")
-        if pooling:
-            check_pooling(**pooling)
-        return {"labels": None, "options": {"max_length": max_length, **pooling}}
+        accepted = _OF_VECTORS if model.task == "backbone" else ()
+        if unknown := sorted(options.keys() - {*accepted}):
+            raise ValueError(
+                f"Options of a {model.task}: {', '.join(accepted) or 'none'}. Received: {', '.join(unknown)}."
+            )
+        if accepted:
+            return {"labels": None, "options": _vectors(model, max_length, **options)}
+        return {"labels": None, "options": {"max_length": _checked_length(model, max_length)}}
+    max_length = check_length_of(model, max_length)
     labels = predictor(model, tokenizer, max_length, **options).labels  # checks the options
     options = {"max_length": max_length, **_OPTIONS[model.task], **options}
     options.pop("labels", None)
+    if model.task == "text_regressor":
+        options["activation"] = model.score_activation and check_one_of(
+            "score_activation", model.score_activation, SCORE_ACTIVATIONS
+        )
+    if model.task == "text_embedder":
+        options["prompt"] = prompt_named(model.embedder, options["prompt"])
     if model.task == "token_classifier":
         options |= _tags(labels, **options)
     if model.task == "span_predictor":
@@ -114,10 +121,44 @@ def _answering(model, tokenizer, max_length, options):
     return {"labels": labels and list(labels), "options": options}
 
 
+_OF_VECTORS = ("pooling", "normalize", "prompt")
+_POOLINGS = ("mean", "cls", "max", "words", "tokens")
+
+
+def _vectors(model, max_length, pooling=None, normalize=None, prompt=None):
+    """backbone, most tokens of a row or None, what `embed` takes -> the same in full; or a `ValueError`."""
+    own = model.embedder or EmbedderConfig(normalize=False)
+    if pooling is None and own.projections:
+        raise ValueError(
+            "The checkpoint projects its vectors, and a backbone doesn't have the weights for that. Load it with "
+            f'task="text_embedder"; or, for the encoder\'s own vectors, give pooling={own.pooling!r}.'
+        )
+    pooling = own.pooling if pooling is None else check_one_of("pooling", pooling, _POOLINGS)
+    if pooling in ("words", "tokens"):
+        if normalize is not None or prompt is not None:
+            raise ValueError("Words and tokens have no `normalize` and no `prompt`. Leave them out.")
+        positions = model.config.max_sequence_length
+        return {"max_length": _checked_length(model, max_length or positions), "pooling": pooling}
+    return {
+        "max_length": _checked_length(model, max_length),
+        "pooling": pooling,
+        "normalize": own.normalize if normalize is None else bool(normalize),
+        "prompt": prompt_named(own, prompt),
+    }
+
+
+def _checked_length(model, max_length):
+    """model, most tokens of a row or None -> their number; a `ValueError` if it doesn't fit."""
+    max_length = check_length_of(model, max_length)
+    check_max_length(max_length)
+    return max_length
+
+
 # Task of answers to strings -> the options of `predictor` that are written down, with their defaults.
 _OPTIONS = {
     "text_classifier": {"stride": None, "pairs": False},
     "text_regressor": {"stride": None, "pairs": False, "score_range": None},
+    "text_embedder": {"prompt": None},
     "token_classifier": {"stride": None, "unit": "word", "fallback": None, "is_entities": None},
     "span_predictor": {
         "stride": None,
@@ -178,6 +219,11 @@ def _of_texts(head):
     return outputs
 
 
+def _of_text_embedder(nodes, model):
+    """As `_of_backbone`."""
+    return {name_of_output(model): (nodes.texts(model.embedder), _axes(model, "batch"))}
+
+
 def _of_token_classifier(nodes, model):
     """As `_of_backbone`."""
     return {"logits": (nodes.dense("classifier/dense", nodes.tokens()), _axes(model, "batch", "length"))}
@@ -203,6 +249,7 @@ _OUTPUTS = {
     "masked_language_model": _of_masked_language_model,
     "text_classifier": _of_texts("classifier"),
     "text_regressor": _of_texts("regressor"),
+    "text_embedder": _of_text_embedder,
     "token_classifier": _of_token_classifier,
     "span_predictor": _of_span_predictor,
 }

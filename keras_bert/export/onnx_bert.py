@@ -101,6 +101,29 @@ class BertNodes(Nodes):
         """Vectors [..., D] -> [..., D]."""
         return self("Tanh", self.dense("pooler/dense", x))
 
+    def texts(self, embedder):
+        """An `EmbedderConfig` -> the vectors of texts, of each row its first sequence's, [B, D]."""
+        vector = self.first_tokens() if embedder.pooling == "cls" else self._over_tokens(embedder.pooling)
+        for i, (_, activation, _) in enumerate(embedder.projections):
+            check_activation(activation)
+            vector = self._activated(activation, self.dense(f"projection_{i}", vector))
+        if not embedder.normalize:
+            return vector
+        length = self("ReduceL2", vector, self.integers(1))  # [B, 1]
+        return self("Div", vector, self("Max", length, self.constant("tiny", np.float32(1e-12))))
+
+    def _over_tokens(self, pooling):
+        """Pooling, "mean" or "max" -> that of the tokens of each row's first sequence [B, D]."""
+        x, one = self.tokens(), self.constant("one", np.int32(1))
+        counts = self("Unsqueeze", self("Equal", "padding_mask", one), self.integers(2))  # [B, T, 1]
+        filling = self.constant(f"filling_of_{pooling}", np.float32({"mean": 0, "max": -1e9}[pooling]))
+        x, tokens = self("Where", counts, x, filling), self.integers(1)
+        if pooling == "max":
+            return self("ReduceMax", x, tokens, keepdims=0)
+        number = self("ReduceSum", self("Cast", counts, to=1), tokens, keepdims=0)  # [B, 1]
+        number = self("Max", number, self.constant("at_least", np.float32(1)))
+        return self("Div", self("ReduceSum", x, tokens, keepdims=0), number)
+
     def masked_words(self, x, head):
         """Vectors [B, M, D], an `MLMHead` -> logits [B, M, V]."""
         check_activation(head.activation)
@@ -113,7 +136,7 @@ class BertNodes(Nodes):
     def dense(self, name, x):
         """Name of a head's layer, [..., D] -> [..., C]; in float32."""
         product = self("MatMul", x, self._weight(f"{name}/kernel"))
-        return self("Add", product, self._weight(f"{name}/bias"))
+        return self("Add", product, self._weight(f"{name}/bias")) if f"{name}/bias" in self._weights else product
 
     def _encoded(self, num_layers):
         """Number of layers -> what they make of the embeddings, [B T, D]."""

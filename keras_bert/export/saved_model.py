@@ -26,8 +26,7 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
         model: As in `predictor`.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         directory: Where to write: a directory that doesn't exist yet or is empty.
-        max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: the model's
-            `max_sequence_length`.
+        max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: as in `predictor`.
         overwrite: If True, a directory that holds nothing but a SavedModel is replaced.
         **options: As in `predictor`.
 

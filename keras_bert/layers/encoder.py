@@ -40,7 +40,7 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         padding_mask: Integers [B, T], or None for all 1: 0 for padding, k >= 1 for the k-th sequence of the row.
         positions: Integers [B, Q], the tokens whose vectors are wanted, or one integer, the same in every row: the
             layer does no more work than those need. None: all tokens.
-        real_tokens: A `keras_bert.prediction.running.RealTokens` of the mask, by which attention alone works on
+        real_tokens: A `keras_bert.distribution.real_tokens.RealTokens` of the mask, by which attention alone works on
             padding. None: all parts do.
 
     Returns:

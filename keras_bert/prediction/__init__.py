@@ -1,8 +1,8 @@
 """Strings in, answers out: labels, scores, tags, answers to questions, words for [MASK], vectors."""
 
-from keras_bert.prediction.embeddings import embed
+from keras_bert.prediction.embeddings import embed, embed_blocks
 from keras_bert.prediction.masks import fill_masks
 from keras_bert.prediction.predictor import Predictor, predictor
 from keras_bert.prediction.sentences import unit_tagger
 
-__all__ = ["Predictor", "embed", "fill_masks", "predictor", "unit_tagger"]
+__all__ = ["Predictor", "embed", "embed_blocks", "fill_masks", "predictor", "unit_tagger"]

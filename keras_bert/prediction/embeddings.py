@@ -1,42 +1,67 @@
-"""Feature extraction: texts -> vectors, of sentences, words or tokens, from a pretrained encoder as it is.
+"""Texts -> vectors, of sentences, words or tokens, from a text embedder or an encoder as it is.
 
-Legend of the shapes: N texts, B batch, T tokens, W words or tokens of a text, D hidden.
+Legend of the shapes: N texts, B batch, T tokens, W words or tokens of a text, D hidden, or of what is projected.
 """
 
+import itertools
+
+import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.data.packing import check_max_length, joined, pad
-from keras_bert.models import check_built, check_length_of
-from keras_bert.utils.batches import in_batches_by_length
-from keras_bert.utils.checks import check_positive_integer
+from keras_bert.config import EmbedderConfig
+from keras_bert.data.packing import check_max_length, joined, model_inputs, pad
+from keras_bert.models import check_built, check_length_of, embedding_of, text_embedder
+from keras_bert.prediction.predictor import predictor
+from keras_bert.prediction.vectors import prompt_named
+from keras_bert.utils.batches import in_batches_by_length, places_by_length, progress_bar
+from keras_bert.utils.checks import check_one_of, check_positive_integer
 from keras_bert.utils.columns import decoded, strings_of
-from keras_bert.utils.word_vectors import WordVectors, check_pooling, joined_to_words
+from keras_bert.utils.word_vectors import WordVectors, joined_to_words
+
+_OF_PARTS = ("words", "tokens")
 
 
-def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=32, progress=None):
+def embed(
+    texts,
+    model,
+    tokenizer,
+    pooling=None,
+    prompt=None,
+    normalize=None,
+    max_length=None,
+    batch_size=32,
+    progress=None,
+):
     """Gives vectors of texts, for search, clustering or a model of your own.
+
+    Vectors of texts are made as the model was trained to: what isn't given is that of `model.embedder`, which
+    `load_pretrained` reads from a sentence-transformers folder.
 
     Args:
         texts: N strings: a list or any iterable, or one string.
-        model: A backbone, with pretrained weights.
+        model: A text embedder or a backbone, with pretrained weights.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
-        pooling: `"mean"`, a vector a text: the mean over its tokens, [CLS] and [SEP] included, as sentence-transformers
-            has it. `"cls"`, a vector a text: that of [CLS]. `"words"`, a vector a word: the mean over its pieces; a
-            punctuation mark is a word. `"tokens"`, a vector a token, without [CLS] and [SEP].
+        pooling: What a vector is of. Of a text: `"mean"`, over its tokens, [CLS] and [SEP] included; `"cls"`, that of
+            [CLS]; `"max"`, the greatest value in each dimension. `"words"`, a vector a word: the mean over its pieces;
+            a punctuation mark is a word. `"tokens"`, a vector a token, without [CLS] and [SEP]. None: the model's own;
+            of a backbone that has none, `"mean"`. Text embedders have their own only.
+        prompt: The name of one of the model's prompts, such as `"query"`, which is put before each text. None: the
+            model's default prompt, if it has one.
+        normalize: Whether vectors of texts have length 1. None: as the model does; a backbone that doesn't know, not.
         max_length: The most tokens of a text, [CLS] and [SEP] included; what is longer loses its end. None: the model's
-            `max_sequence_length`.
+            own, or else as many as it has positions.
         batch_size: Number of texts in a batch; they are grouped by length.
         progress: As in `Predictor`: None, a bar on a terminal, once it has taken more than three seconds; True, always;
             False, never.
 
     Returns:
-        For `"mean"` and `"cls"`: float32 [N, D], or [D] for one string. For `"words"` and `"tokens"`: a list of N
-        `WordVectors`, or one.
+        Of texts: float32 [N, D], or [D] for one string. Of words and tokens: a list of N `WordVectors`, or one.
 
     Raises:
-        ValueError: If `pooling` is another word, a text isn't a string, the model is no backbone, the tokenizer has
-            another vocabulary size, or `max_length` doesn't fit.
+        ValueError: If the model has no such pooling, normalization or prompt, a text isn't a string, the model is of
+            another kind, the tokenizer has another vocabulary size, or `max_length` doesn't fit.
 
     Example:
     >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "##side", "bank", "."]
@@ -48,30 +73,160 @@ def embed(texts, model, tokenizer, pooling="mean", max_length=None, batch_size=3
     >>> riverside.words, riverside.starts.tolist(), riverside.vectors.shape
     (['The', 'Riverside', 'bank', '.'], [0, 4, 14, 18], (4, 128))
     """
-    check_pooling(pooling)
+    check_positive_integer("batch_size", batch_size)
+    if pooling in _OF_PARTS:
+        _check_of_parts(model, prompt, normalize)
+        vectors_of = _parts_function(model, tokenizer, pooling, max_length)
+        texts, is_one = strings_of("texts", texts)
+        vectors = in_batches_by_length(vectors_of, texts, list(map(len, texts)), batch_size, progress)
+        return vectors[0] if is_one else vectors
+    vectors_of, width = _vectors_function(model, tokenizer, pooling, prompt, normalize, max_length)
+    texts, is_one = strings_of("texts", texts)
+    if is_one:
+        return vectors_of(texts)[0]
+    vectors = np.empty((len(texts), width), "float32")
+    for places in places_by_length(list(map(len, texts)), batch_size, progress):
+        vectors[places] = vectors_of([texts[place] for place in places])
+    return vectors
+
+
+def embed_blocks(texts, model, tokenizer, block_size=4096, progress=None, **options):
+    """Gives vectors of more texts than fit in the memory, a block at a time.
+
+    Args:
+        texts: Strings: any iterable, such as a generator that reads a file. It is read as the blocks are asked for.
+        model: As in `embed`.
+        tokenizer: As in `embed`.
+        block_size: Number of texts in a block. Texts are grouped by length within it.
+        progress: As in `embed`; the bar moves by blocks.
+        **options: As in `embed`; `pooling` is one of texts.
+
+    Yields:
+        float32 [block_size, D], in the order of the texts; the last block may have fewer.
+
+    Raises:
+        ValueError: As in `embed`.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "river", "bank"])
+    >>> model = keras_bert.backbone(keras_bert.BertConfig.named("tiny", vocabulary_size=7))
+    >>> texts = ("river " * (number % 3) + "bank" for number in range(10))
+    >>> import tempfile
+    >>> table = np.memmap(tempfile.mkdtemp() + "/vectors", "float32", "w+", shape=(10, 128))
+    >>> end = 0
+    >>> for block in embed_blocks(texts, model, tokenizer, block_size=4):
+    ...     begin, end = end, end + len(block)
+    ...     table[begin:end] = block
+    >>> bool(np.allclose(table[9], embed("bank", model, tokenizer), atol=1e-5))
+    True
+    """
+    check_positive_integer("block_size", block_size)
+    is_one = isinstance(texts, (str, bytes))
+    if is_one or options.get("pooling") in _OF_PARTS:
+        received = f"one string, {texts!r:.80}" if is_one else f"pooling={options['pooling']!r}"
+        raise ValueError(f"`embed_blocks` gives vectors of many texts. Received: {received}. Take `embed` for it.")
+    total = len(texts) if hasattr(texts, "__len__") else None
+    return _blocks(iter(texts), total, model, tokenizer, block_size, progress, options)
+
+
+def _blocks(texts, total, model, tokenizer, block_size, progress, options):
+    """iterator of strings, their number or None, what `embed_blocks` takes -> what it yields."""
+    done = 0
+    with progress_bar(total, progress) as bar:
+        while block := list(itertools.islice(texts, block_size)):
+            strings_of(f"texts[{done}:]", block)
+            yield embed(block, model, tokenizer, progress=False, **options)
+            done += len(block)
+            bar.update(len(block))
+
+
+def _vectors_function(model, tokenizer, pooling, prompt, normalize, max_length):
+    """What `embed` takes -> a function of a list of B strings, which gives float32 [B, D]; and D.
+
+    The model keeps it, for it is a graph, and making that takes longer than running it.
+    """
+    kept = vars(model).setdefault("_embed_functions", {}) if isinstance(model, keras.Model) else {}
+    key = (tokenizer, pooling, prompt, normalize, max_length)
+    if key not in kept:
+        check_built(model, "backbone", "text_embedder")
+        if pooling is not None:
+            check_one_of("pooling", pooling, ("mean", "cls", "max", *_OF_PARTS))
+        check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
+        embedder = model if model.task == "text_embedder" else _on_backbone(model, pooling, normalize)
+        _check_own(embedder.embedder, pooling, normalize)
+        kept[key] = _run_function(embedder, tokenizer, prompt, max_length), embedder.output.shape[-1]
+    return kept[key]
+
+
+def _run_function(embedder, tokenizer, prompt, max_length):
+    """text embedder, WordPieceTokenizer, name of a prompt or None, number or None -> list of B strings -> [B, D]."""
+    max_length = check_length_of(embedder, max_length)
+    check_max_length(max_length)
+    if keras.backend.backend() == "tensorflow":
+        function = predictor(embedder, tokenizer, max_length, prompt=prompt).function
+        return lambda texts: function(tf.constant(texts, tf.string))["embedding"].numpy()
+    prefix = prompt_named(embedder.embedder, prompt)
+
+    def run(texts):
+        """list of B strings -> float32 [B, D]."""
+        inputs = model_inputs(tf.strings.join([prefix, texts]), tokenizer, max_length)
+        return embedder.predict_on_batch({key: value.numpy() for key, value in inputs.items()})
+
+    return run
+
+
+def _on_backbone(backbone, pooling, normalize):
+    """backbone, the user's settings or None -> a text embedder on it; it shares the weights."""
+    own = backbone.embedder or EmbedderConfig(normalize=False)
+    if own.projections and pooling is None:
+        raise ValueError(
+            f"The checkpoint projects its vectors to {own.projections[-1][0]} dimensions, and a backbone doesn't have "
+            'the weights for that. Load it with task="text_embedder"; or, for the encoder\'s own vectors, give '
+            f"pooling={own.pooling!r}."
+        )
+    settings = {
+        "pooling": own.pooling if pooling is None else pooling,
+        "normalize": own.normalize if normalize is None else normalize,
+    }
+    return text_embedder(backbone, **{**vars(own), **settings, "projections": ()})
+
+
+def _check_own(own, pooling, normalize):
+    """`EmbedderConfig`, the user's settings or None -> None; a `ValueError` if a model makes its vectors otherwise."""
+    for name, value in (("pooling", pooling), ("normalize", normalize)):
+        if value is not None and value != getattr(own, name):
+            raise ValueError(
+                f"The text embedder has {name}={getattr(own, name)!r} and no other. Received: {name}={value!r}. Leave "
+                f"it out; or give embed the backbone, from load_pretrained(...), which takes any {name}."
+            )
+
+
+def _check_of_parts(model, prompt, normalize):
+    """model, the user's settings or None -> None; a `ValueError` if they are of no use for words and tokens."""
+    if getattr(model, "task", None) == "text_embedder":
+        raise ValueError(
+            "A text embedder gives a vector of the whole text. For those of its words or tokens, give embed the "
+            "backbone, from load_pretrained(...)."
+        )
+    for name, value in (("prompt", prompt), ("normalize", normalize)):
+        if value is not None:
+            raise ValueError(f"Words and tokens have no `{name}`. Received: {name}={value!r}. Leave it out.")
+
+
+def _parts_function(model, tokenizer, pooling, max_length):
+    """What `embed` takes -> a function of a list of B strings, which gives a list of B `WordVectors`."""
     check_built(model, "backbone")
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
-    check_positive_integer("batch_size", batch_size)
-    max_length = check_length_of(model, max_length)
+    max_length = check_length_of(model, embedding_of(model).max_sequence_length if max_length is None else max_length)
     check_max_length(max_length)
-    texts, is_one = strings_of("texts", texts)
 
-    def vectors_of(batch):
-        """list of B strings -> list of B arrays [D], or WordVectors."""
+    def parts_of(batch):
+        """list of B strings -> list of B `WordVectors`."""
         rows, tokens = _run(batch, model, tokenizer, max_length)
-        if pooling == "mean":
-            return [row.mean(axis=0) for row in rows]
-        if pooling == "cls":
-            return [row[0].copy() for row in rows]  # lets go of the rest
         parts = _vectors_of_tokens(rows, *tokens, tokenizer)
         return list(map(joined_to_words, parts, map(decoded, batch))) if pooling == "words" else parts
 
-    vectors = in_batches_by_length(vectors_of, texts, [len(text) for text in texts], batch_size, progress)
-    if is_one:
-        return vectors[0]
-    if pooling not in ("mean", "cls"):
-        return vectors
-    return np.array(vectors, "float32").reshape(len(texts), model.config.hidden_dim)
+    return parts_of
 
 
 def _run(batch, model, tokenizer, max_length):

@@ -11,6 +11,7 @@ from keras_bert.prediction.backend import check_backend
 from keras_bert.prediction.decoding import plain_rows
 from keras_bert.prediction.tags import Tagger
 from keras_bert.prediction.texts import TextClassifier, TextRegressor
+from keras_bert.prediction.vectors import TextEmbedder
 from keras_bert.utils.batches import in_batches_by_length
 from keras_bert.utils.checks import check_positive_integer
 from keras_bert.utils.columns import rows_of
@@ -18,6 +19,7 @@ from keras_bert.utils.columns import rows_of
 _TASKS = {
     "text_classifier": TextClassifier,
     "text_regressor": TextRegressor,
+    "text_embedder": TextEmbedder,
     "span_predictor": SpanPredictor,
     "token_classifier": Tagger,
 }
@@ -28,14 +30,18 @@ def predictor(model, tokenizer, max_length=None, **options):
     """Makes one thing of tokenizer, model and decoding, which takes strings and gives answers.
 
     Args:
-        model: A model from `text_classifier`, `text_regressor`, `token_classifier` or `span_predictor`. If it is
-            trained on, the answers follow.
+        model: A model from `text_classifier`, `text_regressor`, `text_embedder`, `token_classifier` or
+            `span_predictor`. If it is trained on, the answers follow.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
-        max_length: The most tokens of a row, [CLS] and [SEP] included. None: the model's `max_sequence_length`.
+        max_length: The most tokens of a row, [CLS] and [SEP] included. None: the model's `max_sequence_length`; of
+            text embedders their own.
         **options: Of text classifiers, `labels`: the classes' names in the order of the logits; by default the model's
-            own, or else their numbers. Of text regressors, `score_range`: a pair of numbers that no score is to be
-            outside of. Of both, `stride`: longer texts run in windows that share so many tokens, and their logits are
-            averaged; by default they lose their end. And `pairs`: if True, the model is for pairs of texts.
+            own, or else their numbers. Of text regressors, `score_range`: a pair of numbers that no score, the model's
+            `score_activation` applied, is to be outside of. Of both, `stride`: longer texts run in windows that share
+            so many tokens, and their logits are averaged; by default they lose their end. And `pairs`: if True, the
+            model is for pairs of texts, of which the longer text loses its end first.
+            Of text embedders, `prompt`: the name of one of the model's prompts, which is put before each text; by
+            default the model's own default, if it has one.
             Of span predictors, `stride` and `max_question_length`, as in `answering_batches`; `max_answer_length`, the
             most tokens of an answer (30); `num_answers`, how many answers to give (5); `null_threshold`, a number: the
             answer is none where `null_difference` is greater (by default there is one always).
@@ -88,6 +94,7 @@ class Predictor:
 
     - text classifiers: `{"label": "pos", "probabilities": {"neg": 0.1, "pos": 0.9}}`;
     - text regressors: `{"score": 3.2}`;
+    - text embedders: `{"embedding": [0.03, -0.12, ...]}`; for arrays of many texts take `embed`;
     - token classifiers: `tags`, a list with a dict of `word`, `start`, `end`, `tag` and `probability` for each word;
       and, where tags mark entities (O, B-PERSON, I-PERSON ...), `entities`, a list of dicts of `text`, `type`, `start`,
       `end` and `probability`: an entity's is the mean of its words' probabilities;
@@ -104,6 +111,7 @@ class Predictor:
 
             - text classifiers: `label`, string [B]; `probabilities`, float32 [B, C], in the order of `labels`;
             - text regressors: `score`, float32 [B];
+            - text embedders: `embedding`, float32 [B, D];
             - token classifiers: `word` and `tag`, string [B, U]; `start` and `end`, int32 [B, U]; `probability`,
               float32 [B, U]; and, where tags mark entities, `entity` and `entity_type`, string [B, E]; `entity_start`
               and `entity_end`, int32 [B, E]; `entity_probability`, float32 [B, E];

@@ -3,42 +3,11 @@
 Legend of the shapes: B rows, T tokens.
 """
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
+from keras_bert.distribution.real_tokens import RealTokens
+
 _ROWS = 64
-_MULTIPLE = 32  # of tokens, so that products have few different shapes, for each of which TensorFlow prepares anew
-_FEW = 128  # tokens that aren't made a multiple
-
-
-class RealTokens(NamedTuple):
-    """Which of the B·T cells of a batch hold tokens: what is done to each token alone needn't be done to padding.
-
-    Attributes:
-        places: The N cells with tokens, int64 [N]; of many tokens a few more, which are computed twice.
-        numbers: Each cell's number among those, int32 [B·T]; for padding some token's.
-    """
-
-    places: tf.Tensor
-    numbers: tf.Tensor
-
-    @classmethod
-    def of(cls, padding_mask):
-        """mask [B, T] -> its real tokens."""
-        is_real = tf.reshape(padding_mask, [-1]) > 0
-        places = tf.where(is_real)[:, 0]
-        count = tf.size(places)
-        places = tf.pad(places, [[0, tf.where(count > _FEW, -count % _MULTIPLE, 0)]])
-        return cls(places, tf.maximum(tf.cumsum(tf.cast(is_real, tf.int32)) - 1, 0))
-
-    def out_of(self, cells):
-        """vectors of all cells [B·T, D] -> those of tokens [N, D]."""
-        return tf.gather(cells, self.places)
-
-    def spread(self, tokens):
-        """vectors of tokens [N, D] -> of all cells [B·T, D]."""
-        return tf.gather(tokens, self.numbers)
 
 
 def outputs_of(model, inputs):

@@ -40,13 +40,14 @@ class TextRegressor:
     labels = None
 
     def __init__(self, model, tokenizer, max_length, score_range=None, stride=None, pairs=False):
+        self._activation = model.score_activation
         self._score_range = None if score_range is None else _checked_range(score_range)
         self._logits = _Logits(model, tokenizer, max_length, stride, pairs)
         self.input_names = self._logits.input_names
 
     def answer(self, text, second_text=None):
         """Strings [B] -> a dict of `score`, float32 [B]."""
-        return decode_scores(self._logits(text, second_text), self._score_range)
+        return decode_scores(self._logits(text, second_text), self._score_range, self._activation)
 
     def as_python(self, rows):
         """B rows of `answer`, each a dict of plain values -> B answers, dicts."""

@@ -9,11 +9,13 @@ from keras_bert.runtime.embeddings import Embedder
 from keras_bert.runtime.engine import Engine
 from keras_bert.runtime.tags import Tagger
 from keras_bert.runtime.texts import TextClassifier, TextRegressor
+from keras_bert.runtime.vectors import TextEmbedder
 
 _TASKS = {
     "backbone": Embedder,
     "text_classifier": TextClassifier,
     "text_regressor": TextRegressor,
+    "text_embedder": TextEmbedder,
     "token_classifier": Tagger,
     "span_predictor": SpanPredictor,
 }
@@ -29,9 +31,9 @@ def load(directory, threads=None):
         threads: How many threads compute; None: as many as this process may have.
 
     Returns:
-        An object to call with strings. Of classifiers, regressors and span predictors it takes what a `Predictor`
-        takes, `batch_size` too, and gives what that gives: a dict for one string, or a list of dicts; and it has
-        `labels`. Of backbones it gives what `embed` gives. All have `session`, the `onnxruntime.InferenceSession`.
+        An object to call with strings. It takes what a `Predictor` takes, `batch_size` too, and gives what that gives:
+        a dict for one string, or a list of dicts; and it has `labels`. Of backbones it gives what `embed` gives. All
+        have `session`, the `onnxruntime.InferenceSession`.
 
     Raises:
         ImportError: If onnxruntime or tokenizers isn't installed.

@@ -10,6 +10,14 @@ import numpy as np
 from keras_bert.runtime.answering import Answering, plain, softmax
 from keras_bert.runtime.windows import window_spans
 
+# Name of an activation that makes a regressor's score of what it gives -> the function of a number.
+SCORE_ACTIVATIONS = {
+    "linear": lambda logit: logit,
+    "relu": lambda logit: np.maximum(logit, np.float32(0)),
+    "sigmoid": lambda logit: np.exp(-np.logaddexp(0, -logit)),  # right in its relative error too
+    "tanh": np.tanh,
+}
+
 
 class _OfTexts(Answering):
     """What answers whole texts. Arguments: an `Engine`, the labels, and what `export_onnx` wrote of options."""
@@ -51,12 +59,13 @@ class TextClassifier(_OfTexts):
 class TextRegressor(_OfTexts):
     """Scores of texts."""
 
-    def __init__(self, engine, labels, score_range, **options):
+    def __init__(self, engine, labels, score_range, activation=None, **options):
         super().__init__(engine, labels, **options)
-        self._score_range = score_range
+        self._score_range, self._activated = score_range, SCORE_ACTIVATIONS[activation or "linear"]
 
     def _decoded(self, logits):
-        return {"score": plain(logits[0] if self._score_range is None else np.clip(logits[0], *self._score_range))}
+        score = self._activated(logits[0])
+        return {"score": plain(score if self._score_range is None else np.clip(score, *self._score_range))}
 
 
 def _longest_first(ids, second_ids, room):

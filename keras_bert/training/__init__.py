@@ -1,1 +1,1 @@
-"""What a training needs beside the model: optimizers, callbacks, continuation after a kill, weights to start from."""
+"""What a training needs beside the model: optimizers, losses, callbacks, continuation after a kill, first weights."""

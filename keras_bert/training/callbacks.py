@@ -25,6 +25,7 @@ class Throughput(keras.callbacks.Callback):
     Args:
         workers: How many workers train on batches of their own, of which this one's are counted, so many times; none
             in the steps after its share has ended.
+        rows: Number of rows that are an example together, as the texts of a pair are where each has a row.
 
     Example:
     >>> import tensorflow as tf
@@ -36,9 +37,10 @@ class Throughput(keras.callbacks.Callback):
     ['padding', 'real_tokens_per_s', 'seconds', 'steps', 'train_examples_per_s']
     """
 
-    def __init__(self, workers=1):
+    def __init__(self, workers=1, rows=1):
         super().__init__()
         self.workers = check_positive_integer("workers", workers)
+        self.rows = check_positive_integer("rows", rows)
         self._counts = False  # Whether there is a dataset to count.
         self._coming = collections.deque()  # (examples, real tokens, cells) of the batches that are made, not trained
         self._totals = np.zeros(3)
@@ -86,7 +88,7 @@ class Throughput(keras.callbacks.Callback):
         _, tokens, cells = self._totals
         examples_per_s = tokens_per_s = None
         if self._measured_seconds:
-            examples_per_s = round(float(self._measured[0]) / self._measured_seconds, 1)
+            examples_per_s = round(float(self._measured[0]) / self.rows / self._measured_seconds, 1)
             tokens_per_s = round(float(self._measured[1]) / self._measured_seconds)
         return {
             "train_examples_per_s": examples_per_s,

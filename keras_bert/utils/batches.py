@@ -32,19 +32,38 @@ def in_batches_by_length(function, items, lengths, batch_size, progress=None):
     a batch: ['or']
     ['TO BE', 'OR', 'NOT TO BE']
     """
-    order = np.argsort([-length for length in lengths], kind="stable").tolist()
     results = [None] * len(items)
-    with _progress_bar(len(items), progress) as bar:
-        for begin in range(0, len(order), batch_size):
-            chosen = order[begin : begin + batch_size]
-            for place, result in zip(chosen, function([items[place] for place in chosen]), strict=True):
-                results[place] = result
-            bar.update(len(chosen))
+    for places in places_by_length(lengths, batch_size, progress):
+        for place, result in zip(places, function([items[place] for place in places]), strict=True):
+            results[place] = result
     return results
 
 
-def _progress_bar(total, progress):
-    """Number of items, True, False or None -> a tqdm bar."""
+def places_by_length(lengths, batch_size, progress=None):
+    """Groups items of near-equal length, the longest first.
+
+    Args:
+        lengths: As in `in_batches_by_length`.
+        batch_size: As in `in_batches_by_length`.
+        progress: As in `in_batches_by_length`; the bar moves on when the next group is asked for.
+
+    Yields:
+        Lists of up to `batch_size` places in `lengths`.
+
+    Example:
+    >>> list(places_by_length([5, 2, 9], batch_size=2))
+    [[2, 0], [1]]
+    """
+    order = np.argsort([-length for length in lengths], kind="stable").tolist()
+    with progress_bar(len(order), progress) as bar:
+        for begin in range(0, len(order), batch_size):
+            places = order[begin : begin + batch_size]
+            yield places
+            bar.update(len(places))
+
+
+def progress_bar(total, progress):
+    """Number of items or None, and True, False or None as in `in_batches_by_length` -> a tqdm bar."""
     if progress is None:
         return tqdm(total=total, disable=None, delay=_QUIET_SECONDS)  # disable=None: unless stderr is a terminal
     return tqdm(total=total, disable=not progress)

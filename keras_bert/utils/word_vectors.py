@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-_POOLINGS = ("mean", "cls", "words", "tokens")
-
 
 class WordVectors(NamedTuple):
     """The words, or tokens, of a text with a vector each.
@@ -24,12 +22,6 @@ class WordVectors(NamedTuple):
     starts: np.ndarray
     ends: np.ndarray
     vectors: np.ndarray
-
-
-def check_pooling(pooling):
-    """Whatever came -> None; a `ValueError` unless it is "mean", "cls", "words" or "tokens"."""
-    if pooling not in _POOLINGS:
-        raise ValueError(f"`pooling` must be one of {', '.join(_POOLINGS)}. Received: pooling={pooling!r}.")
 
 
 def joined_to_words(tokens, text):

@@ -2,7 +2,7 @@
 
 The line has, in this order, the benchmark, the date, the `machine` with the speed of its matrix products, the
 `settings`, for each side the medians over the rounds as `medians`, all their figures as `rounds`, and the `ratios` of
-ours to the peer. Sides are named "ours ..." and "transformers ...", with the case behind.
+ours to the peer. Sides are named "ours ..." and "transformers ...", or another peer, with the case behind.
 """
 
 import datetime
@@ -23,17 +23,27 @@ SIDES = Path(__file__).parent / "sides"
 CACHE = Path("~/.cache/keras-bert-benchmarks").expanduser()
 # On Linux, torch brings gigabytes for GPUs, unless PIP_EXTRA_INDEX_URL names its index for processors.
 TRANSFORMERS = ["torch==2.13.0", "transformers==5.23.0", "onnx==1.23.2", "onnxruntime==1.32.0", "openvino==2026.4.1"]
+SENTENCE_TRANSFORMERS = ["torch==2.13.0", "transformers==5.23.0", "sentence-transformers==6.2.0"]
 
 
 def python_of_transformers():
     """-> the interpreter of an environment with transformers, which is made in the cache the first time."""
-    place = CACHE / "transformers"
+    return _python_with(TRANSFORMERS, CACHE / "transformers")
+
+
+def python_of_sentence_transformers():
+    """-> the same of one with sentence-transformers."""
+    return _python_with(SENTENCE_TRANSFORMERS, CACHE / "sentence_transformers")
+
+
+def _python_with(packages, place):
+    """packages with their versions, a folder -> the interpreter of an environment with them, there."""
     python, made = place / "bin" / "python", place / "made.txt"
-    if not made.is_file() or made.read_text().split() != TRANSFORMERS:
-        print(f"Installing {', '.join(TRANSFORMERS)} in {place} ...", file=sys.stderr)
+    if not made.is_file() or made.read_text().split() != packages:
+        print(f"Installing {', '.join(packages)} in {place} ...", file=sys.stderr)
         venv.create(place, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *TRANSFORMERS], check=True, stdout=sys.stderr)
-        made.write_text("\n".join(TRANSFORMERS))
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, stdout=sys.stderr)
+        made.write_text("\n".join(packages))
     return python
 
 
@@ -85,7 +95,7 @@ def alternate(commands, rounds):
     return found
 
 
-def report(benchmark, machine, settings, found, figures, compared=None):
+def report(benchmark, machine, settings, found, figures, compared=None, peer="transformers"):
     """Prints medians as a table of Markdown on stderr, and all of it as one line of JSON on stdout.
 
     Args:
@@ -95,6 +105,7 @@ def report(benchmark, machine, settings, found, figures, compared=None):
         found: What `alternate` gave.
         figures: Names of the figures that each round has; one that a side lacks is left out.
         compared: The figure whose ratios are wanted.
+        peer: The side that ours is compared with.
     """
     medians = {
         side: {
@@ -104,9 +115,9 @@ def report(benchmark, machine, settings, found, figures, compared=None):
     }
     cases = {side.partition(" ")[2] for side in found} if compared else ()
     ratios = {
-        case: round(medians[f"ours {case}"][compared] / medians[f"transformers {case}"][compared], 2)
+        case: round(medians[f"ours {case}"][compared] / medians[f"{peer} {case}"][compared], 2)
         for case in sorted(cases)
-        if {f"ours {case}", f"transformers {case}"} <= set(found)
+        if {f"ours {case}", f"{peer} {case}"} <= set(found)
     }
     print("|".join(["", " ", *(f" {name} " for name in figures), ""]), file=sys.stderr)
     print("|" + " --- |" * (1 + len(figures)), file=sys.stderr)

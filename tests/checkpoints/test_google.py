@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from keras_bert import BertConfig, backbone, models
 from keras_bert.checkpoints import load_pretrained, save_pretrained
-from keras_bert.checkpoints.weights import HEADS, variables_of
+from keras_bert.checkpoints.heads import HEADS
+from keras_bert.checkpoints.weights import variables_of
 
 CONFIG = {
     "attention_probs_dropout_prob": 0.05,
@@ -166,7 +167,7 @@ def test_which_checkpoint_is_meant(tmp_path):
 
 
 @pytest.mark.filterwarnings("error:.*(random|left over).*:UserWarning")
-@pytest.mark.parametrize("task", HEADS)
+@pytest.mark.parametrize("task", [task for task in HEADS if task != "text_embedder"])
 def test_saved_and_loaded_again(task, tmp_path):
     write_release(tmp_path / "release", ENCODER)
     body, tokenizer = load_pretrained(tmp_path / "release")

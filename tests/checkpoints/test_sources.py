@@ -75,7 +75,14 @@ def test_folders_of_sentence_transformers_are_downloaded(tmp_path, monkeypatch):
     modules(tmp_path / "snapshot", ("0_Transformer", TYPE))
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, allow_patterns: str(tmp_path / "snapshot"))
     assert keras_bert.load_pretrained("some-one/st")[1].vocabulary_size == len(TOKENS)
-    assert {"modules.json", "0_*/config.json", "0_*/vocab.txt", "added_tokens.json"} <= {*_HUB_FILES}
+    names = {
+        "modules.json",
+        "0_*/config.json",
+        "0_*/vocab.txt",
+        "added_tokens.json",
+        "config_sentence_transformers.json",
+    }
+    assert names | {"sentence_bert_config.json", "[1-9]*_*/config.json", "[1-9]*_*/model.safetensors"} <= {*_HUB_FILES}
     folder = tmp_path / "snapshot" / "0_Transformer"
     (folder / "model.safetensors").unlink()
     monkeypatch.setattr("huggingface_hub.list_repo_files", lambda name: ["0_Transformer/pytorch_model.bin"])

@@ -36,7 +36,9 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize("mode", ["mirrored", "multi_worker"])
-@pytest.mark.parametrize("task", ["pretraining", "classification", "tagging", "pair", "answering"])
+@pytest.mark.parametrize(
+    "task", ["pretraining", "classification", "tagging", "pair", "answering", "ranking", "similarity"]
+)
 def test_two_replicas_train_as_one_device(results, mode, task):
     """20 clipped steps of 7 and 3 rows: weights, losses, metrics and predictions."""
     names = [name for name in results["one"] if name.startswith(f"{task}/1/")]
@@ -51,7 +53,7 @@ def test_two_replicas_train_as_one_device(results, mode, task):
 
 
 @pytest.mark.parametrize("mode", ["one", "mirrored", "multi_worker"])
-@pytest.mark.parametrize("task", ["pretraining", "classification"])
+@pytest.mark.parametrize("task", ["pretraining", "classification", "ranking"])
 def test_accumulating_changes_nothing(results, mode, task):
     """In three parts a replica, of 1 to 3 rows, or none."""
     for name, one in results["one"].items():

@@ -166,11 +166,28 @@ def test_a_stopped_server_answers_what_it_has_taken(directory):
         process.kill()
 
 
-def test_a_run_that_fails_leaves_nobody_waiting():
+def app_module():
+    """-> app.py, as a new module."""
     spec = importlib.util.spec_from_file_location("app", FOLDER / "app.py")
     server = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(server)
-    runs = []
+    return server
+
+
+def test_an_embedder_answers_vectors(small_config, tokenizer, tmp_path):
+    model = keras_bert.text_embedder(keras_bert.backbone(small_config), prompts={"query": "very "})
+    keras_bert.export_onnx(model, tokenizer, tmp_path / "served", prompt="query")
+    server = app_module()
+    server.app.state.model = keras_bert.runtime.load(tmp_path / "served")
+    answers = json.loads(json.dumps(asyncio.run(server.answer(TEXTS))))
+    expected = keras_bert.predictor(model, tokenizer, prompt="query")(TEXTS)
+    assert [list(answer) for answer in answers] == [["embedding"]] * len(TEXTS)
+    for answer, wanted in zip(answers, expected, strict=True):
+        assert answer["embedding"] == pytest.approx(wanted["embedding"], abs=1e-5)
+
+
+def test_a_run_that_fails_leaves_nobody_waiting():
+    server, runs = app_module(), []
 
     def fails_at_first(texts):
         runs.append(texts)

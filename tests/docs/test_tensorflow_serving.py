@@ -94,12 +94,13 @@ def test_labels_have_no_inputs_so_that_rest_cant_ask_for_them(loaded):
         rest(loaded.signatures["labels"], {"inputs": {}})
 
 
-@pytest.mark.parametrize("task", ["pairs", "score", "tags", "answers"])
+@pytest.mark.parametrize("task", ["pairs", "score", "vectors", "tags", "answers"])
 def test_other_tasks_answer_rows_and_columns(task, small_config, tokenizer, tmp_path):
     backbone = keras_bert.backbone(small_config)
     model, columns = {
         "pairs": lambda: (keras_bert.text_classifier(backbone, 2), ("text", "second_text")),
         "score": lambda: (keras_bert.text_regressor(backbone), ("text",)),
+        "vectors": lambda: (keras_bert.text_embedder(backbone), ("text",)),
         "tags": lambda: (keras_bert.token_classifier(backbone, 3, labels=["B-A", "I-A", "O"]), ("text",)),
         "answers": lambda: (keras_bert.span_predictor(backbone), ("question", "context")),
     }[task]()
@@ -111,6 +112,8 @@ def test_other_tasks_answer_rows_and_columns(task, small_config, tokenizer, tmp_
     assert len(by_rows["predictions"]) == 2
     if task == "score":
         assert kinds(by_columns) == kinds(by_rows["predictions"]) == ["float", "float"]
+    elif task == "vectors":
+        assert kinds(by_columns) == kinds(by_rows["predictions"]) == [["float"] * 12] * 2
     else:
         assert list(by_columns) == list(by_rows["predictions"][0]) == list(signature.structured_outputs)
 

@@ -150,16 +150,25 @@ def test_mixed_bfloat16_is_half_the_size(small_config, tokenizer, tmp_path):
     assert sizes["mixed_bfloat16"] < 0.6 * sizes["float32"]
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-def test_requests_to_warm_up_by_fit_the_signature(pairs, classifier, tokenizer, tmp_path):
-    keras_bert.export_saved_model(classifier, tokenizer, tmp_path / "served", pairs=pairs)
+@pytest.mark.parametrize(
+    ("kind", "count", "options"),
+    [("texts", 5, {}), ("pairs", 5, {"pairs": True}), ("vectors", 2, {"prompt": "query"})],
+)
+def test_requests_to_warm_up_by_fit_the_signature(kind, count, options, classifier, small_config, tokenizer, tmp_path):
+    model = classifier
+    if kind == "vectors":
+        own = {"max_length": 16, "prompts": {"query": "very dull "}}
+        model = keras_bert.text_embedder(keras_bert.backbone(small_config), **own)
+    keras_bert.export_saved_model(model, tokenizer, tmp_path / "served", **options)
     serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
     file = tmp_path / "served" / "assets.extra" / "tf_serving_warmup_requests"
-    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+    records = [*tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    assert len(records) == count
+    for record in records:
         columns = inputs_of_request(record)
-        assert {*columns} == ({"text", "second_text"} if pairs else {"text"})
+        assert {*columns} == ({"text", "second_text"} if kind == "pairs" else {"text"})
         answer = serve(**{name: tf.constant(tf.make_ndarray(column)) for name, column in columns.items()})
-        assert len(answer["label"]) == columns["text"].tensor_shape.dim[0].size
+        assert len(answer["embedding" if kind == "vectors" else "label"]) == columns["text"].tensor_shape.dim[0].size
 
 
 def inputs_of_request(record):

@@ -87,7 +87,8 @@ BUILDERS = {
         {"output": "B5"},
         parameters=5 * HIDDEN + 5 - _POOLER,
         loss="mse",
-        layouts=(),
+        layouts=("hugging_face",),
+        strings=("text",),
     ),
     "token_classifier": Builder(
         lambda body: keras_bert.token_classifier(body, 2, labels=["O", "B-PER"]),

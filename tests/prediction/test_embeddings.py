@@ -67,14 +67,66 @@ def test_what_is_too_long_loses_its_end(model, tokenizer):
 
 
 def test_what_does_not_fit_is_refused(model, small_config, tokenizer):
-    with pytest.raises(ValueError, match=r"mean, cls, words, tokens\. Received: pooling='max'"):
-        keras_bert.embed(["good"], model, tokenizer, pooling="max")
-    with pytest.raises(ValueError, match=r"builders, backbone,.* Received: a text_classifier"):
+    with pytest.raises(ValueError, match=r"mean, cls, max, words, tokens\. Received: pooling='median'"):
+        keras_bert.embed(["good"], model, tokenizer, pooling="median")
+    with pytest.raises(ValueError, match=r"builders, backbone, text_embedder,.* Received: a text_classifier"):
         keras_bert.embed(["good"], keras_bert.text_classifier(model, 2), tokenizer)
     with pytest.raises(ValueError, match=r"In `texts`, text 1 from 0 must be a string\. Received: None"):
         keras_bert.embed(["good", None], model, tokenizer)
     with pytest.raises(ValueError, match="max_sequence_length=32"):
         keras_bert.embed(["good"], model, tokenizer, max_length=64)
+    with pytest.raises(ValueError, match=r"Words and tokens have no `normalize`"):
+        keras_bert.embed(["good"], model, tokenizer, pooling="words", normalize=True)
+    with pytest.raises(ValueError, match=r"model's prompts.*Received: prompt='query'"):
+        keras_bert.embed(["good"], model, tokenizer, prompt="query")
+    embedder = keras_bert.text_embedder(model, pooling="cls")
+    for setting in ({"pooling": "mean"}, {"normalize": False}):
+        with pytest.raises(ValueError, match=r"has (pooling='cls'|normalize=True) and no other.*give embed the backb"):
+            keras_bert.embed(["good"], embedder, tokenizer, **setting)
+    with pytest.raises(ValueError, match="a vector of the whole text"):
+        keras_bert.embed(["good"], embedder, tokenizer, pooling="tokens")
+
+
+def test_embedders_and_what_is_asked_of_backbones(model, tokenizer):
+    raw = keras_bert.embed(TEXTS, model, tokenizer, pooling="max")
+    for i, text in enumerate(TEXTS):
+        np.testing.assert_allclose(raw[i], outputs(model, tokenizer, text).max(axis=0), atol=1e-5)
+    embedder = keras_bert.text_embedder(model, pooling="max", max_length=5, prompts={"q": "good "})
+    vectors = keras_bert.embed(TEXTS, embedder, tokenizer, prompt="q")
+    wanted = [f"good {text}" for text in TEXTS]
+    asked = keras_bert.embed(wanted, model, tokenizer, pooling="max", normalize=True, max_length=5)
+    np.testing.assert_allclose(vectors, asked, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_vectors_follow_training(model, tokenizer):
+    before = keras_bert.embed("good", model, tokenizer)
+    shift = model.get_layer("encoder_1").feedforward_layer_norm.beta
+    shift.assign(shift + 2.0)
+    np.testing.assert_allclose(keras_bert.embed("good", model, tokenizer), before + 2.0, atol=1e-5)
+
+
+def test_blocks_are_read_as_they_are_asked_for(model, tokenizer, capsys):
+    texts = [TEXTS[number % 4] + " film" * number for number in range(7)]
+    read = []
+    blocks = keras_bert.embed_blocks(
+        (read.append(text) or text for text in texts), model, tokenizer, block_size=3, progress=True, pooling="cls"
+    )
+    first = next(blocks)
+    assert read == texts[:3]
+    vectors = np.concatenate([first, *blocks])
+    assert vectors.shape == (7, 12) and vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, keras_bert.embed(texts, model, tokenizer, pooling="cls"), atol=1e-5)
+    assert "7it" in capsys.readouterr().err
+
+
+def test_blocks_name_what_is_wrong(model, tokenizer):
+    with pytest.raises(ValueError, match=r"In `texts\[2:\]`, text 1 from 0 must be a string"):
+        list(keras_bert.embed_blocks(["good", "dull", "a", None], model, tokenizer, block_size=2))
+    with pytest.raises(ValueError, match=r"Received: one string, 'good'\. Take `embed`"):
+        keras_bert.embed_blocks("good", model, tokenizer)
+    with pytest.raises(ValueError, match=r"Received: pooling='words'\. Take `embed`"):
+        keras_bert.embed_blocks(["good"], model, tokenizer, pooling="words")
 
 
 @needs_minilm

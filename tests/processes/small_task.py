@@ -51,3 +51,28 @@ def tagging(rng, rows):
     """generator, number of rows -> inputs, labels, weights; half of the tokens count."""
     weights = (rng.random((rows, LENGTH)) < 0.5).astype("float32")
     return inputs(rng, rows), rng.integers(0, 3, (rows, LENGTH)), weights
+
+
+def texts(rng, rows):
+    """generator, number of rows -> inputs of ordinary rows, some of them with padding."""
+    x = inputs(rng, rows)
+    return x | {"padding_mask": np.minimum(x["padding_mask"], 1)}
+
+
+def ranking(rng, rows):
+    """generator, number of rows -> inputs, targets: triplets and pairs, some anchors and positives the same."""
+    x, y = texts(rng, max(rows, 2)), []
+    for first in range(0, max(rows, 2) - 1, 2):
+        group = range(2 if max(rows, 2) - first != 3 else 3)  # an odd number of rows ends in a triplet
+        y += [(first, role, first + role) for role in group]
+    y = np.array(y, "int32")
+    if rows > 5:
+        x["token_ids"][3], y[3, 2] = x["token_ids"][1], y[1, 2]  # the second positive is the first
+    return x, y
+
+
+def similarity(rng, rows):
+    """generator, number of rows -> inputs of an even number of rows, targets: pairs with scores, two of them equal."""
+    rows += rows % 2
+    scores = np.repeat(rng.integers(0, 3, rows // 2), 2)
+    return texts(rng, rows), np.stack([np.repeat(np.arange(rows // 2), 2), scores], axis=1).astype("float32")

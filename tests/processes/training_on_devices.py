@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import keras_bert
 from keras_bert.distribution import gather_strings, is_chief, own_batches, worker_of
-from small_task import LENGTH, classification, config, inputs, pretraining, tagging
+from small_task import LENGTH, classification, config, inputs, pretraining, ranking, similarity, tagging
 
 ROWS, STEPS = 7, 20  # 7 rows aren't a multiple of 2 replicas
 
@@ -54,7 +54,14 @@ TASKS = {
     ),
     "pair": (pair, keras_bert.text_regressor, {"loss": "mse", "metrics": ["mae"]}),
     "answering": (answering, keras_bert.span_predictor, {"loss": cross_entropy(), "loss_weights": None}),
+    "ranking": (
+        ranking,
+        keras_bert.text_embedder,
+        {"loss": keras_bert.losses.InBatchNegatives(both_directions=True, dimensions=(5, 12))},
+    ),
+    "similarity": (similarity, keras_bert.text_embedder, {"loss": keras_bert.losses.CoSENT()}),
 }
+IN_PARTS = ("pretraining", "classification", "ranking")
 
 
 def batches_of(make, rows):
@@ -135,7 +142,7 @@ def main(mode, output):
     strategy = keras_bert.distribution.strategy(mode)
     results = {}
     for task in TASKS:
-        for accumulate in (1, 3) if task in ("pretraining", "classification") else (1,):
+        for accumulate in (1, 3) if task in IN_PARTS else (1,):
             for name, value in result_of(task, strategy, accumulate).items():
                 results[f"{task}/{accumulate}/{name}"] = value
     for name, value in result_of("tagging", strategy, accumulate=1, own_shares=True).items():

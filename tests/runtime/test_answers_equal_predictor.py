@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_bert
+from keras_bert.config import EmbedderConfig
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 KOREAN = ["서울", "##시청", "길", "##에서", "ᄒ", "##ᅡ", "##ᆫ"]
@@ -125,13 +126,13 @@ def test_answers(options, backbone, tokenizer, tmp_path):
     assert any(answer["answers"] for answer in expected) and not expected[1]["answers"]
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "words", "tokens"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "words", "tokens"])
 def test_vectors(pooling, backbone, tokenizer, tmp_path):
     keras_bert.export_onnx(backbone, tokenizer, tmp_path / "served", pooling=pooling, max_length=20)
     vectors = keras_bert.runtime.load(tmp_path / "served")
     got = vectors(TEXTS, batch_size=5)
     expected = keras_bert.embed(TEXTS, backbone, tokenizer, pooling=pooling, max_length=20)
-    if pooling in ("mean", "cls"):
+    if pooling in ("mean", "cls", "max"):
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
         np.testing.assert_allclose(got, expected, atol=1e-5)
         np.testing.assert_allclose(vectors(TEXTS[0]), expected[0], atol=1e-5)
@@ -141,6 +142,22 @@ def test_vectors(pooling, backbone, tokenizer, tmp_path):
         assert one.words == other.words
         assert (one.starts.tolist(), one.ends.tolist()) == (other.starts.tolist(), other.ends.tolist())
         np.testing.assert_allclose(one.vectors, other.vectors, atol=1e-5)
+
+
+def test_vectors_of_a_backbone_that_knows_how_to_make_them(backbone, tokenizer, tmp_path):
+    own = {"pooling": "cls", "max_length": 9, "prompts": {"query": "very dull "}, "default_prompt": "query"}
+    backbone.keep_embedder(EmbedderConfig(**own))
+    for number, options in enumerate(({}, {"pooling": "mean", "normalize": False}, {"pooling": "words"})):
+        keras_bert.export_onnx(backbone, tokenizer, tmp_path / str(number), **options)
+        got = keras_bert.runtime.load(tmp_path / str(number))(TEXTS)
+        expected = keras_bert.embed(TEXTS, backbone, tokenizer, **options)
+        if number < 2:
+            np.testing.assert_allclose(got, expected, atol=1e-5)
+        else:
+            assert [one.words for one in got] == [one.words for one in expected]
+    backbone.keep_embedder(EmbedderConfig(projections=[(5, "tanh", True)]))
+    with pytest.raises(ValueError, match=r'task="text_embedder"; or, .* give pooling=\'mean\''):
+        keras_bert.export_onnx(backbone, tokenizer, tmp_path / "served")
 
 
 def test_one_text_goes_with_many(backbone, tokenizer, tmp_path):

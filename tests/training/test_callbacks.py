@@ -24,6 +24,18 @@ def batches(tokenizer):
     return classification_batches(REVIEWS, tokenizer, REVIEWS.labels, batch_size=4, max_length=6, seed=0)
 
 
+def test_rows_of_an_example_are_one(model, batches):
+    alone, together = Throughput(), Throughput(rows=2)
+    counted = together.count(alone.count(batches))
+    model.fit(counted, verbose=0, callbacks=[alone, together])
+    assert alone._totals.tolist() == together._totals.tolist()
+    together._measured_seconds = alone._measured_seconds
+    assert together.results()["train_examples_per_s"] == pytest.approx(
+        alone.results()["train_examples_per_s"] / 2, abs=0.1
+    )
+    assert together.results()["real_tokens_per_s"] == alone.results()["real_tokens_per_s"]
+
+
 def test_throughput_counts_what_was_trained(model, batches):
     throughput = Throughput()
     model.fit(throughput.count(batches), epochs=3, verbose=0, callbacks=[throughput], validation_data=batches)

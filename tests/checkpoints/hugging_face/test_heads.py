@@ -134,7 +134,7 @@ def test_a_head_of_another_architecture_is_not_taken():
     "task, arguments, message",
     [
         ("backbone", {"num_classes": 3}, "takes no further arguments. Received: num_classes"),
-        ("text_regressor", {"labels": ["a"]}, "takes dropout. Received: labels"),
+        ("text_regressor", {"labels": ["a"]}, "takes dropout, score_activation. Received: labels"),
         ("text_classifier", {"labels": 3}, "`labels` must be a list of .* Received: labels=3"),
         ("text_classifier", {"num_classes": 3, "labels": ["one", "two"]}, "num_classes=3 different names"),
         ("token_classifier", {}, "number of classes isn't known. Pass num_classes"),
