@@ -43,9 +43,12 @@ class Pooling(keras.layers.Layer):
         if self.mode == "cls":
             return vectors[:, 0]
         counts = ops.expand_dims(ops.equal(padding_mask, 1), axis=2)  # [B, T, 1]
-        if self.mode == "max":
-            return ops.max(ops.where(counts, vectors, -1e9), axis=1)
         total = ops.sum(ops.where(counts, vectors, 0.0), axis=1)
+        if self.mode == "max":
+            # Not ops.max, whose gradient XLA loses: it looks for the greatest value among values computed anew.
+            by_dimension = ops.transpose(ops.where(counts, vectors, -1e9), (0, 2, 1))  # [B, D, T]
+            greatest, _ = ops.top_k(by_dimension, 1)  # [B, D, 1]
+            return greatest[:, :, 0] + 0.0 * total  # NaN where a token's is
         return total / ops.maximum(ops.sum(ops.cast(counts, "float32"), axis=1), 1.0)
 
     def compute_output_spec(self, sequence_output, padding_mask):

@@ -48,6 +48,29 @@ def test_bfloat16_is_pooled_in_float32():
     np.testing.assert_allclose(ops.convert_to_numpy(pooled), [[301 / 300]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("mode", BY_HAND)
+def test_gradients_go_to_the_tokens_that_count(mode, jit_compile):
+    import tensorflow as tf
+
+    layer = Pooling(mode)
+
+    @tf.function(jit_compile=jit_compile)
+    def gradient(vectors):
+        with tf.GradientTape() as tape:
+            tape.watch(vectors)
+            pooled = layer(tf.tanh(vectors) / 3, MASK)
+        return tape.gradient(pooled, vectors)
+
+    shares = {
+        "mean": MASK[:, :, None] / MASK.sum(axis=1)[:, None, None] * np.ones(2),
+        "max": np.array([[[0, 0], [1, 1], [0, 0]], [[0, 0], [0, 1], [1, 0]]]),
+        "cls": np.array([[[1, 1], [0, 0], [0, 0]]] * 2),
+    }
+    expected = shares[mode] * (1 - np.tanh(VECTORS) ** 2) / 3
+    np.testing.assert_allclose(gradient(tf.constant(VECTORS)), expected, rtol=1e-5, atol=1e-7)
+
+
 def test_another_word_is_refused():
     with pytest.raises(ValueError, match="`mode` must be one of mean, cls, max"):
         Pooling("sum")
