@@ -123,7 +123,9 @@ def main(config):
     with strategy.scope():
         texts = (text for row in train for text in (row[:2] if have_scores[0] else row))
         model, tokenizer = common.model_and_tokenizer(config, "text_embedder", texts, **settings)
-    kinds = [kind if kind in model.embedder.prompts else model.embedder.default_prompt for kind in ("query", "passage")]
+    # Of a pair with scores neither text asks for the other, unless the prompts that are given say so.
+    stored = model.embedder.prompts if config.prompts or not have_scores[0] else ()
+    kinds = [kind if kind in stored else model.embedder.default_prompt for kind in ("query", "passage")]
     sizes = {
         "batch_size": config.batch_size,
         "max_length": config.max_length,
