@@ -3,7 +3,9 @@
 import dataclasses
 
 from keras_bert.layers.activations import activation_named
+from keras_bert.layers.pooling import POOLINGS
 from keras_bert.utils.checks import (
+    check_boolean,
     check_divides,
     check_one_of,
     check_positive_integer,
@@ -109,7 +111,6 @@ def _check_activation(name, value):
     return value
 
 
-_POOLINGS = ("mean", "cls", "max")
 _SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 
@@ -143,23 +144,63 @@ class EmbedderConfig:
     similarity: str = "cosine"
 
     def __post_init__(self):
-        check_one_of("pooling", self.pooling, _POOLINGS)
+        check_one_of("pooling", self.pooling, POOLINGS)
+        check_boolean("normalize", self.normalize)
         check_one_of("similarity", self.similarity, _SIMILARITIES)
-        if self.max_length is not None:
-            check_positive_integer("max_length", self.max_length)
-        for units, activation, _ in self.projections:
-            check_positive_integer("units of a projection", units)
-            activation_named(activation)
+        if self.max_length is not None and check_positive_integer("max_length", self.max_length) < 3:
+            raise ValueError(
+                f"`max_length` must be at least 3: [CLS], a token and [SEP]. Received: max_length={self.max_length}."
+            )
+        projections = _checked_projections(self.projections)
         prompts = {} if self.prompts is None else self.prompts
         if not isinstance(prompts, dict) or not all(isinstance(text, str) for pair in prompts.items() for text in pair):
             raise ValueError(
                 f"`prompts` must be a dict of strings, such as {{'query': 'query: '}}. Received: {self.prompts!r}."
             )
-        if self.default_prompt is not None and self.default_prompt not in (self.prompts or {}):
+        default = self.default_prompt
+        if default is not None and not (isinstance(default, str) and default in prompts):
             raise ValueError(
-                f"`default_prompt` must be one of the prompts' names, {', '.join(self.prompts or {}) or 'none given'}. "
-                f"Received: default_prompt={self.default_prompt!r}."
+                f"`default_prompt` must be one of the prompts' names, {', '.join(prompts) or 'none given'}. "
+                f"Received: default_prompt={default!r}."
             )
         # Frozen; and JSON, from which a saved model's comes, has lists for tuples.
-        object.__setattr__(self, "projections", tuple(map(tuple, self.projections)))
-        object.__setattr__(self, "prompts", dict(self.prompts or {}))
+        object.__setattr__(self, "projections", projections)
+        object.__setattr__(self, "prompts", dict(prompts))
+
+    def changed(self, **settings):
+        """Returns the same with other settings.
+
+        Args:
+            **settings: Fields that differ. Those that are None stay as they are.
+
+        Returns:
+            An `EmbedderConfig`.
+
+        Raises:
+            ValueError: If there is no such field, or one is out of its range.
+
+        Example:
+        >>> EmbedderConfig(pooling="cls").changed(pooling=None, normalize=False).pooling
+        'cls'
+        """
+        fields = [field.name for field in dataclasses.fields(self)]
+        if unknown := sorted(settings.keys() - {*fields}):
+            raise ValueError(
+                f"The settings of a text embedder are {', '.join(fields)}. Received: {', '.join(unknown)}."
+            )
+        return dataclasses.replace(self, **{name: value for name, value in settings.items() if value is not None})
+
+
+def _checked_projections(projections):
+    """What came as projections -> tuple of triples; else a `ValueError`."""
+    are_listed = isinstance(projections, (list, tuple))
+    if not are_listed or not all(isinstance(one, (list, tuple)) and len(one) == 3 for one in projections):
+        raise ValueError(
+            "`projections` must be a list of triples (units, activation, whether it has a bias), such as "
+            f'[(64, "tanh", True)]. Received: projections={projections!r}.'
+        )
+    for units, activation, use_bias in projections:
+        check_positive_integer("units of a projection", units)
+        activation_named(activation)
+        check_boolean("bias of a projection", use_bias)
+    return tuple(map(tuple, projections))

@@ -3,8 +3,6 @@
 Legend of the shapes: B batch, T tokens, D hidden, V vocabulary, M masked positions, N sequences in a row, C classes.
 """
 
-import dataclasses
-
 import keras
 
 from keras_bert.config import BertConfig, EmbedderConfig
@@ -114,7 +112,7 @@ def check_length_of(model, max_length):
         `max_length`; that number instead of None.
 
     Raises:
-        ValueError: If the model has fewer positions.
+        ValueError: If it isn't a positive integer, or the model has fewer positions.
 
     Example:
     >>> check_length_of(backbone(BertConfig.named("tiny")), None)
@@ -123,7 +121,7 @@ def check_length_of(model, max_length):
     positions = embedding_of(model).max_sequence_length
     if max_length is None:
         return min(positions, getattr(getattr(model, "embedder", None), "max_length", None) or positions)
-    if max_length > positions:
+    if check_positive_integer("max_length", max_length) > positions:
         raise ValueError(
             f"`max_length` must be at most the model's max_sequence_length={positions}, its number of learned "
             f"positions. Received: max_length={max_length}. Choose {positions} or less."
@@ -248,6 +246,7 @@ def text_regressor(backbone, dropout=None, score_activation=None):
         backbone: A model from `backbone` or `load_pretrained`; its weights are shared.
         dropout: As in `text_classifier`.
         score_activation: Name of a Keras activation, such as "sigmoid", that `predictor` applies to the score; or None.
+            The model gives the value before it, and `fit` trains that.
 
     Returns:
         A functional `keras.Model` with the backbone's inputs. Output: a score [B, 1], float32.
@@ -326,7 +325,8 @@ def text_embedder(backbone, pooling=None, normalize=None, **settings):
         width where there is one.
 
     Raises:
-        ValueError: If `backbone` isn't a BERT backbone, or a setting is out of its range.
+        ValueError: If `backbone` isn't a BERT backbone, there is no such setting, one is out of its range, or
+            `max_length` is more than the backbone's positions.
 
     Reference: Reimers and Gurevych, 2019 (https://arxiv.org/abs/1908.10084).
 
@@ -335,9 +335,9 @@ def text_embedder(backbone, pooling=None, normalize=None, **settings):
     (None, 64)
     """
     _check_backbone(backbone)
-    given = {"pooling": pooling, "normalize": normalize, **settings}
-    own = {name: value for name, value in given.items() if value is not None}
-    embedder = dataclasses.replace(backbone.embedder or EmbedderConfig(), **own)
+    own = backbone.embedder or EmbedderConfig()
+    embedder = own.changed(pooling=pooling, normalize=normalize, **settings)
+    check_length_of(backbone, embedder.max_length)
     vectors = _last_layer_at(backbone, 0) if embedder.pooling == "cls" else backbone.output["sequence_output"]
     vector = Pooling(embedder.pooling, name="pooling")(vectors, backbone.input["padding_mask"])  # [B, D]
     for i, (units, activation, use_bias) in enumerate(embedder.projections):

@@ -11,7 +11,7 @@ TASKS = {
     "tag": "a tag for each word or character: entities, parts of speech",
     "pair": "two texts in, a label or a score out: inference, paraphrase, similarity",
     "answer": "a question and a paragraph in, the part that answers it out",
-    "embed": "texts that belong together in, an encoder that gives them near vectors out: search, clustering",
+    "embed": "texts that belong together in, an encoder that gives them similar vectors out: search, clustering",
 }
 
 

@@ -78,10 +78,10 @@ class FineTuning:
         for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)  # the dataclass is frozen
-        for name in ("epochs", "batch_size", "accumulate", "max_length"):
-            check_positive_integer(name, getattr(self, name))
-        if self.limit is not None:
-            check_positive_integer("limit", self.limit)
+        for name in ("epochs", "batch_size", "accumulate", "max_length", "limit"):
+            # None may stay where it is the default, and was no late one.
+            if getattr(self, name) is not None or getattr(type(self), name) is not None:
+                check_positive_integer(name, getattr(self, name))
         check_positive_number("learning_rate", self.learning_rate)
         if self.dropout is not None:
             check_rate("dropout", self.dropout)

@@ -1,4 +1,4 @@
-"""Sentence embeddings: texts that belong together in, out an encoder that gives them near vectors, for search.
+"""Fine-tunes an encoder of sentences: texts that belong together get similar vectors, for search.
 
     python recipes/embed.py                                             questions and answers, from random weights
     python recipes/embed.py --train recipes/samples/embed/ko_train.tsv \
@@ -12,11 +12,14 @@ Where the library is installed, `keras-bert embed` is the same as `python recipe
 
 Expect, without options: valid_recall_at_1 0.92 and valid_mrr_at_10 0.95, in Korean 0.81 and 0.88; a minute on 2 CPU
 cores. Each of 72 questions is to find its answer among all 72: before training the shared words alone give 0.15 and
-0.26, in Korean 0.07 and 0.12; chance gives 0.01 and 0.04. STS-B from MiniLM, one epoch at the defaults: test_spearman
-0.814, where MiniLM as it is has 0.820; 4 minutes of both cores.
+0.26, in Korean 0.07 and 0.12; chance gives 0.01 and 0.04.
+
+STS-B from MiniLM, one epoch at the defaults: test_spearman 0.814; 4 minutes of both cores. That is less than the 0.820
+of MiniLM as it is, which was trained on more than that.
 """
 
 import dataclasses
+import warnings
 from typing import Literal
 
 import keras_bert
@@ -27,7 +30,7 @@ SAMPLES = common.SAMPLES / "embed"
 
 @dataclasses.dataclass(frozen=True)
 class Config(common.FineTuning):
-    """Fine-tunes BERT to give near vectors to texts that belong together.
+    """Fine-tunes BERT to give similar vectors to texts that belong together.
 
     Files are tables (.tsv, .csv, .txt) or objects (.json, .jsonl), compressed by gzip if .gz follows. Each holds what
     its columns say: pairs with scores; questions on paragraphs, in SQuAD's format; or else groups, each of an anchor,
@@ -36,8 +39,11 @@ class Config(common.FineTuning):
     Args:
         train: Texts to train on. Without it and `valid`: the English samples.
         valid: Texts to choose the best epoch by: groups by a search of all their texts, pairs with scores by Spearman.
+        export: Directory for a SavedModel that takes strings; where prompts of anchors and of other texts differ, for
+            two of them, query and passage.
         text_columns: Columns, or keys, of anchor, positive and negatives, or of the two texts of a pair; or their
-            places, counted from 0. Without them: all but the score's, in their order.
+            places, counted from 0, where the first line has no names. Without them: all but the score's, in their
+            order.
         score_column: Column of the scores of pairs.
         kind: What all files hold, where their columns don't tell.
         loss: in_batch_negatives for groups; cosent or cosine, which wants cosines to be scores, for pairs with scores.
@@ -47,8 +53,9 @@ class Config(common.FineTuning):
         matryoshka: Numbers of first dimensions that are to be used by themselves too, such as 32 64 128 384.
         pooling: mean, cls or max. Without it: the checkpoint's own, else mean.
         prompts: What is put before anchors, and before other texts, such as "query: " "passage: ". Without it: the
-            checkpoint's own of these names.
+            checkpoint's own for query, and for document, passage or corpus.
         batch_size: Groups or pairs in a batch; the more groups, the more negatives.
+        max_length: The most tokens of a text.
     """
 
     text_columns: tuple[str, ...] = ()
@@ -61,28 +68,58 @@ class Config(common.FineTuning):
     pooling: Literal["mean", "cls", "max"] | None = None
     prompts: tuple[str, str] | None = None
     batch_size: int = 32
+    max_length: int | None = None
 
     # Epochs and learning rate.
     FROM_RANDOM_WEIGHTS = (15, 1e-3)
     FROM_CHECKPOINT = (1, 2e-5)
+    MAX_LENGTH = 128  # without a checkpoint
+
+    @classmethod
+    def late_defaults(cls):
+        hint = f"(default: {cls.MAX_LENGTH}; with --pretrained: the checkpoint's own)"
+        return super().late_defaults() | {"max_length": hint}
 
 
 def read(path, config):
     """file, Config -> TextGroups; LabelledTexts where pairs have scores."""
+    is_number = keras_bert.data.tables.is_number
     names = keras_bert.data.column_names(path)
-    told = "squad" if "paragraphs" in names else "scored" if config.score_column in names else "groups"
-    kind = config.kind or told
+    has_scores = config.score_column in names or is_number(config.score_column)  # by name, or by place
+    kind = config.kind or ("squad" if "paragraphs" in names else "scored" if has_scores else "groups")
     if kind == "squad":
         return keras_bert.data.question_groups(keras_bert.data.read_squad(path))
+    if not config.text_columns:
+        check_names(names, path)
     columns = config.text_columns or [name for name in names if name != config.score_column]
     if kind == "groups":
-        return keras_bert.data.read_text_groups(path, columns)
+        groups = keras_bert.data.read_text_groups(path, columns)
+        if not config.text_columns and all(is_number(last.strip()) for *_, last in groups):
+            raise ValueError(
+                f"Every text in the last column of {path}, {columns[-1]!r}, is a number. If these are scores of pairs, "
+                "name it by `score_column`; else choose the columns of texts by `text_columns`."
+            )
+        return groups
     if len(columns) != 2:
         raise ValueError(
             f"Scores are of pairs, in two columns of texts. Received: {', '.join(columns)}, of {path}. Choose two by "
             "`text_columns`."
         )
     return keras_bert.data.read_labelled_texts(path, columns, config.score_column)
+
+
+def check_names(names, path):
+    """names of a file's columns, the file -> None; a `ValueError`, or a warning, if they look like texts."""
+    mend = (
+        f"If that is no header, choose columns by number, 0 to {len(names) - 1}: texts by `text_columns`, scores by "
+        "`score_column`."
+    )
+    for name in names:
+        if keras_bert.data.tables.is_number(name):
+            raise ValueError(f"Names of columns are expected in the first line of {path}. Received: {name!r}. {mend}")
+        if name.endswith((".", "?", "!", "。")):
+            remark = f"The first line of {path} is taken as names of columns, such as {name!r}. {mend}"
+            warnings.warn(remark, stacklevel=2)
 
 
 def loss_for(train, config):
@@ -115,7 +152,9 @@ def main(config):
     loss, name = loss_for(train, config)
     train = common.limited(train, config)
 
-    settings = {"max_length": config.max_length}
+    settings = {}
+    if config.max_length is not None or config.pretrained is None:
+        settings["max_length"] = config.max_length or config.MAX_LENGTH
     if config.pooling is not None:
         settings["pooling"] = config.pooling
     if config.prompts is not None:
@@ -125,12 +164,16 @@ def main(config):
         model, tokenizer = common.model_and_tokenizer(config, "text_embedder", texts, **settings)
     # Of a pair with scores neither text asks for the other, unless the prompts that are given say so.
     stored = model.embedder.prompts if config.prompts or not have_scores[0] else ()
-    kinds = [kind if kind in stored else model.embedder.default_prompt for kind in ("query", "passage")]
+    kinds = [
+        next((name for name in names if name in stored), model.embedder.default_prompt)
+        for names in (("query",), ("document", "passage", "corpus"))  # as sentence-transformers looks for them
+    ]
+    prompts = [model.embedder.prompts.get(kind, "") for kind in kinds]
     sizes = {
         "batch_size": config.batch_size,
-        "max_length": config.max_length,
+        "max_length": keras_bert.models.check_length_of(model, config.max_length),
         "seed": config.seed,
-        "prompts": [model.embedder.prompts.get(kind, "") for kind in kinds],
+        "prompts": prompts,
     }
     if have_scores[0]:
         score_range = ranges[0] if name == "cosine" else None
@@ -150,8 +193,8 @@ def main(config):
             *columns, gold = map(list, zip(*examples, strict=True))
             first, second = (vectors(texts, kind) for texts, kind in zip(columns, kinds, strict=True))
             return keras_bert.metrics.correlations([float(score) for score in gold], (first * second).sum(axis=1))
-        questions, passages, right = examples.search()
-        return keras_bert.metrics.retrieval_scores(vectors(questions, kinds[0]), vectors(passages, kinds[1]), right)
+        questions, passages, *wanted = examples.search()
+        return keras_bert.metrics.retrieval_scores(vectors(questions, kinds[0]), vectors(passages, kinds[1]), *wanted)
 
     rows = 2 if have_scores[0] else train.num_texts
     steps = config.epochs * len(batches)
@@ -173,7 +216,11 @@ def main(config):
 
     test_scores = test and scores(test)
     if config.export is not None and keras_bert.distribution.is_chief(strategy):
-        keras_bert.export_saved_model(model, tokenizer, config.export)
+        directories = {config.export: kinds[0]}
+        if len({*prompts}) > 1:  # a SavedModel puts one prompt before its texts
+            directories = {config.export / "query": kinds[0], config.export / "passage": kinds[1]}
+        for directory, kind in directories.items():
+            keras_bert.export_saved_model(model, tokenizer, directory, prompt=kind)
     return before | common.results(config, keep_best, throughput, test=test_scores)
 
 

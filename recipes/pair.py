@@ -79,7 +79,8 @@ def main(config):
     with strategy.scope():
         task = "text_classifier" if classifies else "text_regressor"
         texts = (text for *pair, _ in train for text in pair)
-        head = {"num_classes": len(labels), "labels": labels} if classifies else {}
+        # A cross-encoder's own activation would bend the scores, which are learned before it.
+        head = {"num_classes": len(labels), "labels": labels} if classifies else {"score_activation": None}
         # Wide enough, for so narrow a model, that words of one text find those of the other from the start.
         model, tokenizer = common.model_and_tokenizer(
             config, task, texts, initializer_range=0.1, dropout=config.dropout, **head

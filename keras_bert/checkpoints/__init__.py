@@ -95,9 +95,10 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
             keeps its own.
         **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
             and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
-            head starts random. `score_activation` of a text regressor: by default a cross-encoder's own. `pooling`,
-            `normalize` and the further settings of a text embedder: by default those of its sentence-transformers
-            folder. A warning says what these are; a backbone too knows them, for `embed`.
+            head starts random. `score_activation` of a text regressor: by default a cross-encoder's own; where there
+            is one, `fit` trains the value before it. `pooling`, `normalize` and the further settings of a text
+            embedder: by default those of its sentence-transformers folder. A warning says what these are; a backbone
+            too knows them, for `embed`.
 
     Returns:
         A pair: the functional `keras.Model` that the builder gives, under the current dtype policy, and the

@@ -102,8 +102,8 @@ def described(embedder):
         parts.append(f"projections to {', '.join(str(units) for units, *_ in embedder.projections)} dimensions")
     if embedder.max_length is not None:
         parts.append(f"max_length={embedder.max_length}")
-    if embedder.prompts:
-        parts.append(f"prompts {some_of(map(repr, embedder.prompts))}")
+    if prompts := [name for name, text in embedder.prompts.items() if text]:
+        parts.append(f"prompts {some_of(map(repr, prompts))}")
     if embedder.default_prompt is not None:
         parts.append(f"default_prompt={embedder.default_prompt!r}")
     return ", ".join(parts)

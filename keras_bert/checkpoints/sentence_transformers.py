@@ -12,6 +12,7 @@ from keras_bert.checkpoints.hugging_face import refusal_of_pickle
 from keras_bert.checkpoints.torch_activations import activation_of_torch, name_in_torch
 from keras_bert.checkpoints.weights import read_json, write_json
 from keras_bert.config import EmbedderConfig
+from keras_bert.layers.pooling import POOLINGS
 
 MODULES, SETTINGS, ENCODER = "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"
 # What `write_modules` writes, for directories that may be overwritten.
@@ -28,7 +29,6 @@ _POOLING_KEYS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-_POOLINGS = ("mean", "cls", "max")
 _VECTOR = "sentence_embedding"  # What modules call the text's vector, which they hand from one to the next.
 _ELSEWHERE = (
     'Load the encoder alone, with task="backbone", and make vectors of its outputs in code of your own; or stay with '
@@ -297,9 +297,9 @@ def _pooling_in(folder, config):
     contents = read_json(path)
     modes = contents.get("pooling_mode") or [name for key, name in _POOLING_KEYS.items() if contents.get(key)]
     modes = ["mean"] if not modes else [modes] if isinstance(modes, str) else modes
-    if len(modes) != 1 or modes[0] not in _POOLINGS:
+    if len(modes) != 1 or modes[0] not in POOLINGS:
         raise ValueError(
-            f"{path} pools by {' and '.join(map(str, modes))}. This library pools by one of {', '.join(_POOLINGS)}. "
+            f"{path} pools by {' and '.join(map(str, modes))}. This library pools by one of {', '.join(POOLINGS)}. "
             f"{_ELSEWHERE}"
         )
     if contents.get("include_prompt", True) is not True:

@@ -69,8 +69,6 @@ def build(checkpoint, task, head_arguments):
         checkpoint.adjust(model)
     if task == "backbone":
         model.keep_embedder(checkpoint.embedder)
-    if task == "text_embedder":
-        models.check_length_of(model, model.embedder.max_length)
     return model
 
 

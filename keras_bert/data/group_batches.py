@@ -3,6 +3,9 @@
 Legend of the shapes: B groups or pairs, R rows, T tokens.
 """
 
+import math
+import numbers
+
 import tensorflow as tf
 
 from keras_bert.data.labelled_texts import LabelledTexts, check_scores, is_blank
@@ -34,7 +37,7 @@ def embedding_batches(
         A `tf.data.Dataset` of known cardinality. Its elements: a dict of `token_ids`, `segment_ids` and
         `padding_mask`, int32 [R, T], all anchors first, then all positives, ...; and int32 [R, 3], of each row the
         number of its group, its role (0 anchor, 1 positive, 2 or more a negative) and the number of its text, which is
-        the same for texts with the same tokens.
+        the same for texts with the same tokens, whatever is put before them.
 
     Raises:
         ValueError: If a batch would have but one group, which has no negatives, or an argument is out of its range.
@@ -53,10 +56,11 @@ def embedding_batches(
     def batch_of(*columns):
         """strings [B] of each role -> inputs, targets [R, 3]."""
         inputs = _inputs(columns, before, tokenizer, max_length, multiple_of)
+        texts = inputs if len({*before}) == 1 else _inputs(columns, [""] * len(columns), tokenizer, max_length, 1)
         count = tf.size(columns[0])
         group = tf.tile(tf.range(count), [len(columns)])
         role = tf.repeat(tf.range(len(columns)), count)
-        _, text = tf.raw_ops.UniqueV2(x=inputs["token_ids"], axis=[0])  # rows that are the same
+        _, text = tf.raw_ops.UniqueV2(x=texts["token_ids"], axis=[0])  # rows that are the same
         return inputs, tf.ensure_shape(tf.stack([group, role, text], axis=1), [None, 3])
 
     texts = _texts(lambda: iter(groups), (tf.string,) * groups.num_texts, len(groups), max_length, seed)
@@ -70,7 +74,8 @@ def similarity_batches(
     """Turns pairs of texts with scores into batches for a text embedder, for `CoSENT` and `CosineRegression`.
 
     Which pairs meet in a batch is left to chance, whatever their lengths: they are compared with each other, and texts
-    of the same length often come from the same source.
+    of the same length often come from the same source. A single pair that remains for the last batch has no other to be
+    compared with, and is left out; shuffled, it is another one each epoch.
 
     Args:
         pairs: A `LabelledTexts` of pairs, or a list of what it takes: tuples (text, second text, label) of strings, the
@@ -105,9 +110,7 @@ def similarity_batches(
     check_scores(pairs)
     if check_positive_integer("batch_size", batch_size) < 2:
         raise ValueError("`batch_size` must be at least 2, for pairs are compared with each other. Received: 1.")
-    low, high = (0.0, 1.0) if score_range is None else map(float, score_range)
-    if not low < high:
-        raise ValueError(f"`score_range` must be two numbers, the lower first. Received: {score_range!r}.")
+    low, high = (0.0, 1.0) if score_range is None else _checked_range(score_range)
     before = _checked_prompts(prompts, 2)
 
     def batch_of(texts, second_texts, scores):
@@ -121,13 +124,16 @@ def similarity_batches(
         return ((*texts, float(score)) for *texts, score in pairs)
 
     texts = _texts(rows, (tf.string, tf.string, tf.float32), len(pairs), max_length, seed)
-    batches = texts.batch(batch_size).map(batch_of, tf.data.AUTOTUNE)
-    return _counted(batches, -(-len(pairs) // batch_size))
+    is_alone = len(pairs) % batch_size == 1
+    batches = texts.batch(batch_size, drop_remainder=is_alone).map(batch_of, tf.data.AUTOTUNE)
+    return _counted(batches, len(pairs) // batch_size if is_alone else -(-len(pairs) // batch_size))
 
 
 def _texts(rows, dtypes, count, max_length, seed):
     """function: -> iterator of tuples, types of their items, how many, ... -> a dataset of them, shuffled by a seed."""
     check_max_length(max_length)
+    if seed is not None and not isinstance(seed, numbers.Integral):
+        raise ValueError(f"`seed` must be an integer, or None for the order as it is. Received: seed={seed!r}.")
     texts = chunked(rows, dtypes).unbatch()
     return texts if seed is None else texts.shuffle(min(count, SHUFFLE_BUFFER), seed=seed)
 
@@ -170,6 +176,17 @@ def _check_pairs(pairs):
             f"{len(blank)} pairs of {pairs.name} have a blank text ({pairs.place} {first_of(blank)}). Correct or "
             "remove them."
         )
+
+
+def _checked_range(score_range):
+    """what shall be the lowest and the highest score -> two floats; a `ValueError` unless they are two, in order."""
+    try:
+        low, high = map(float, score_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ValueError(f"`score_range` must be two numbers, the lower first. Received: score_range={score_range!r}.")
+    return low, high
 
 
 def _checked_prompts(prompts, num_texts):

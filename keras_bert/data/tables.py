@@ -93,7 +93,8 @@ class ExampleFile:
             if self.last == "label":
                 labels.add(value)
             example = (*[row[text] for text in texts], value)
-            if layout.is_quoted and any("\n" in text and _holds_rows(text, layout, labels) for text in example[:-1]):
+            holds_rows = _holds_rows_of_texts if self.last == "text" else _holds_rows
+            if layout.is_quoted and any("\n" in text and holds_rows(text, layout, labels) for text in example):
                 self._swallowed.append(number)
             yield number, example
 
@@ -340,6 +341,11 @@ def _holds_rows(text, layout, labels):
     """a text of several lines, Layout, labels so far -> whether one of these lines has as many cells and a label."""
     lines = (line.split(layout.separator) for line in text.split("\n"))
     return any(len(layout.first) - 1 <= len(cells) and labels.intersection(map(str.strip, cells)) for cells in lines)
+
+
+def _holds_rows_of_texts(text, layout, _):
+    """the same of a table without labels -> whether one of these lines has as many separators as the header."""
+    return any(line.count(layout.separator) == len(layout.first) - 1 for line in text.split("\n"))
 
 
 def _fault_of(row, texts, label, last):

@@ -1,6 +1,7 @@
 """Texts that belong together, such as a question and its answer, from files or from memory."""
 
 import random
+import warnings
 from pathlib import Path
 
 from keras_bert.data.labelled_texts import RowsInMemory, is_blank
@@ -22,6 +23,7 @@ class TextGroups:
 
     Attributes:
         num_texts: Number of texts in a group.
+        remarks: What is odd in the file, but was read: a tuple of strings.
 
     Raises:
         ValueError: If there is no group, or some aren't such tuples, have a blank text, or a negative that is their
@@ -34,7 +36,14 @@ class TextGroups:
     """
 
     def __init__(self, rows, name="the groups"):
-        if iter(rows) is rows:
+        try:
+            is_read_once = iter(rows) is rows
+        except TypeError as error:
+            raise ValueError(
+                "`rows` must be tuples of strings, (anchor, positive) or (anchor, positive, negative, ...). Received: "
+                f"rows={rows!r}."
+            ) from error
+        if is_read_once:
             raise ValueError(
                 f"`rows` are read once an epoch. Received: {rows!r}, which can be read only once. Pass a list."
             )
@@ -49,6 +58,7 @@ class TextGroups:
                     self.num_texts = len(row)
         if not self._count:
             raise ValueError(f"There is no group of texts in {name}. At least two are expected.")
+        self.remarks = tuple(self._rows.remarks())
 
     def _fault_of(self, row):
         """a group -> what is wrong with it; None if it is one, with as many texts as the first."""
@@ -76,21 +86,27 @@ class TextGroups:
     def search(self):
         """Makes a search of these groups: for each anchor its positives are to be found among all other texts.
 
+        Where pairs go both ways, an anchor is a positive too. Nothing is nearer to it than itself, so it isn't searched
+        by its own question, unless it is its own positive.
+
         Returns:
-            A tuple: the different anchors and all different other texts, two lists of strings; and for each anchor the
-            numbers of the texts that are right for it, a list of lists of integers.
+            A tuple: the different anchors and all different positives and negatives, two lists of strings; and for each
+            anchor the numbers of the texts that are relevant, and of those that are to be ignored, two lists of lists
+            of integers. `keras_bert.metrics.retrieval_scores` takes them so.
 
         Example:
         >>> groups = TextGroups([("Who ran?", "Ann ran."), ("Who sat?", "Ben sat."), ("Who ran?", "It was Ann.")])
         >>> groups.search()
-        (['Who ran?', 'Who sat?'], ['Ann ran.', 'Ben sat.', 'It was Ann.'], [[0, 2], [1]])
+        (['Who ran?', 'Who sat?'], ['Ann ran.', 'Ben sat.', 'It was Ann.'], [[0, 2], [1]], [[], []])
         """
         number_of = {text: None for _, *texts in self for text in texts}
         number_of = {text: number for number, text in enumerate(number_of)}
-        right = {}
+        relevant = {}
         for anchor, positive, *_ in self:
-            right.setdefault(anchor, []).append(number_of[positive])
-        return [*right], [*number_of], [*right.values()]
+            relevant.setdefault(anchor, []).append(number_of[positive])
+        own = {anchor: number_of.get(anchor) for anchor in relevant}
+        ignored = [[] if own[anchor] in (None, *found) else [own[anchor]] for anchor, found in relevant.items()]
+        return [*relevant], [*number_of], [*relevant.values()], ignored
 
     def sample(self, size, seed):
         """Returns a random sample of these groups.
@@ -123,7 +139,7 @@ def read_text_groups(path, text_columns=None):
             line is a group.
 
     Returns:
-        A `TextGroups`.
+        A `TextGroups`. Its remarks, if it has any, are warnings too.
 
     Raises:
         ValueError: If the file or a column is missing, it is in another format or encoding, or groups are broken, as in
@@ -142,7 +158,10 @@ def read_text_groups(path, text_columns=None):
         raise ValueError(
             f"Groups need a column of anchors and one of positives. Received: {some_of(map(repr, columns))}, of {path}."
         )
-    return TextGroups(ExampleFile(path, columns, last="text"), str(path))
+    groups = TextGroups(ExampleFile(path, columns, last="text"), str(path))
+    for remark in groups.remarks:
+        warnings.warn(remark, stacklevel=2)
+    return groups
 
 
 def question_groups(questions):

@@ -240,9 +240,12 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
                 f"steps_per_execution={steps_per_execution} on {replicas} replicas. Leave it out."
             )
         if self.losses:
+            reason = "Each replica and each part would add the whole penalty of"
+            if self._whole_batch_loss is not None:
+                name = self._whole_batch_loss.name
+                reason = f"`{name}` can't be combined with weight regularizers. The model has"
             raise ValueError(
-                f"Each replica and each part would add the whole penalty of {len(self.losses)} regularized weights; "
-                "the vectors of a whole batch don't tell it. Take regularizers off, and decay the weights by "
+                f"{reason} {len(self.losses)} regularized weights. Take regularizers off, and decay the weights by "
                 "keras_bert.AdamW(weight_decay=...) instead."
             )
 

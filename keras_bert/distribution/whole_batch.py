@@ -21,15 +21,15 @@ import numpy as np
 
 from keras_bert.distribution.real_tokens import RealTokens
 
-# Knows what the losses that are being traced in this thread see of a batch: "whole" or "part", if that is told.
+# Per thread: whether losses see the "whole" batch or a "part"; nothing where that isn't told.
 _step = threading.local()
 
 
 class WholeBatchLoss(keras.losses.Loss):
-    """A loss of all rows of a batch together, which no part of them can tell.
+    """A loss of all rows of a batch together that can't be computed from a part of the batch.
 
     `BertModel` gives it the rows of the whole batch, however many devices share the work. Subclasses have
-    `of_batch(y_true, y_pred)`: targets [R, K] and vectors [R, D], float32 -> a scalar.
+    `loss_of_batch(y_true, y_pred)`: targets [R, K] and vectors [R, D], float32 -> a scalar.
 
     Args:
         name: As in Keras.
@@ -44,8 +44,8 @@ class WholeBatchLoss(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             raise ValueError(
-                f"`{self.name}` has no weights, for it compares rows with each other. Received: sample weights. Leave "
-                "them, or class_weight, out."
+                f"`{self.name}` has no weights, for it compares rows with each other. Received: sample weights. "
+                "Remove sample weights and class_weight."
             )
         if _sees_part():
             raise ValueError(
@@ -55,7 +55,7 @@ class WholeBatchLoss(keras.losses.Loss):
         return super().__call__(y_true, y_pred)
 
     def call(self, y_true, y_pred):
-        return self.of_batch(y_true, y_pred)
+        return self.loss_of_batch(y_true, y_pred)
 
     def check_output(self, output):
         """A model's output -> None; a `ValueError` unless it is vectors [B, D] that this loss can take."""
@@ -83,11 +83,12 @@ def _sees_part():
 @contextlib.contextmanager
 def seeing(what):
     """Within it, this thread's losses get the "whole" batch, or a "part" of it."""
+    before = getattr(_step, "sees", None)
     _step.sees = what
     try:
         yield
     finally:
-        _step.sees = None
+        _step.sees = before
 
 
 def whole_batch_loss_in(loss, output):

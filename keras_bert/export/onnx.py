@@ -3,8 +3,6 @@
 import numpy as np
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.config import EmbedderConfig
-from keras_bert.data.packing import check_max_length
 from keras_bert.data.question_batches import check_room
 from keras_bert.data.windows import default_stride
 from keras_bert.export.companions import FILES, check_precision, identity_of, name_of_output, write_companions
@@ -12,7 +10,7 @@ from keras_bert.export.onnx_bert import BertNodes, check_activation
 from keras_bert.export.onnx_nodes import import_onnx
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction import predictor
-from keras_bert.prediction.vectors import prompt_named
+from keras_bert.prediction.vectors import checked_length, prompt_named, vector_settings
 from keras_bert.runtime.texts import SCORE_ACTIVATIONS
 from keras_bert.utils.checks import check_one_of
 from keras_bert.utils.files import check_writable, written_beside
@@ -95,14 +93,14 @@ def _write_graph(model, path, precision):
 def _answering(model, tokenizer, max_length, options):
     """model, tokenizer, most tokens of a row, the user's options -> labels and options in full; or a `ValueError`."""
     if model.task not in _OPTIONS:
-        accepted = _OF_VECTORS if model.task == "backbone" else ()
+        accepted = _SETTINGS_OF_VECTORS if model.task == "backbone" else ()
         if unknown := sorted(options.keys() - {*accepted}):
             raise ValueError(
                 f"Options of a {model.task}: {', '.join(accepted) or 'none'}. Received: {', '.join(unknown)}."
             )
         if accepted:
-            return {"labels": None, "options": _vectors(model, max_length, **options)}
-        return {"labels": None, "options": {"max_length": _checked_length(model, max_length)}}
+            return {"labels": None, "options": vector_settings(model, max_length=max_length, **options)}
+        return {"labels": None, "options": {"max_length": checked_length(model, max_length)}}
     max_length = check_length_of(model, max_length)
     labels = predictor(model, tokenizer, max_length, **options).labels  # checks the options
     options = {"max_length": max_length, **_OPTIONS[model.task], **options}
@@ -121,39 +119,7 @@ def _answering(model, tokenizer, max_length, options):
     return {"labels": labels and list(labels), "options": options}
 
 
-_OF_VECTORS = ("pooling", "normalize", "prompt")
-_POOLINGS = ("mean", "cls", "max", "words", "tokens")
-
-
-def _vectors(model, max_length, pooling=None, normalize=None, prompt=None):
-    """backbone, most tokens of a row or None, what `embed` takes -> the same in full; or a `ValueError`."""
-    own = model.embedder or EmbedderConfig(normalize=False)
-    if pooling is None and own.projections:
-        raise ValueError(
-            "The checkpoint projects its vectors, and a backbone doesn't have the weights for that. Load it with "
-            f'task="text_embedder"; or, for the encoder\'s own vectors, give pooling={own.pooling!r}.'
-        )
-    pooling = own.pooling if pooling is None else check_one_of("pooling", pooling, _POOLINGS)
-    if pooling in ("words", "tokens"):
-        if normalize is not None or prompt is not None:
-            raise ValueError("Words and tokens have no `normalize` and no `prompt`. Leave them out.")
-        positions = model.config.max_sequence_length
-        return {"max_length": _checked_length(model, max_length or positions), "pooling": pooling}
-    return {
-        "max_length": _checked_length(model, max_length),
-        "pooling": pooling,
-        "normalize": own.normalize if normalize is None else bool(normalize),
-        "prompt": prompt_named(own, prompt),
-    }
-
-
-def _checked_length(model, max_length):
-    """model, most tokens of a row or None -> their number; a `ValueError` if it doesn't fit."""
-    max_length = check_length_of(model, max_length)
-    check_max_length(max_length)
-    return max_length
-
-
+_SETTINGS_OF_VECTORS = ("pooling", "normalize", "prompt")
 # Task of answers to strings -> the options of `predictor` that are written down, with their defaults.
 _OPTIONS = {
     "text_classifier": {"stride": None, "pairs": False},

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_bert.utils.checks import check_one_of
 
-_MODES = ("mean", "cls", "max")
+POOLINGS = ("mean", "cls", "max")
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -36,7 +36,7 @@ class Pooling(keras.layers.Layer):
 
     def __init__(self, mode="mean", **kwargs):
         super().__init__(**kwargs)
-        self.mode = check_one_of("mode", mode, _MODES)
+        self.mode = check_one_of("mode", mode, POOLINGS)
 
     def call(self, sequence_output, padding_mask):
         vectors = ops.cast(sequence_output, "float32")

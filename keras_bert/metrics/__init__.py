@@ -5,7 +5,7 @@ Those that seqeval, scikit-learn and scipy compute need the extra `recipes`: `pi
 
 from keras_bert.metrics.classification import class_scores, correlations
 from keras_bert.metrics.question_answering import best_null_threshold, normalize_answer, score_answer, score_answers
-from keras_bert.metrics.retrieval import ranks_of_right, retrieval_scores
+from keras_bert.metrics.retrieval import ranks_of_relevant, retrieval_scores
 from keras_bert.metrics.tagging import character_f1, entity_scores, tag_accuracy
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "correlations",
     "entity_scores",
     "normalize_answer",
-    "ranks_of_right",
+    "ranks_of_relevant",
     "retrieval_scores",
     "score_answer",
     "score_answers",

@@ -4,23 +4,23 @@ Legend of the shapes: N texts, B batch, T tokens, W words or tokens of a text, D
 """
 
 import itertools
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.config import EmbedderConfig
-from keras_bert.data.packing import check_max_length, joined, model_inputs, pad
-from keras_bert.models import check_built, check_length_of, embedding_of, text_embedder
+from keras_bert.data.packing import joined, model_inputs, pad
+from keras_bert.models import check_built, text_embedder
 from keras_bert.prediction.predictor import predictor
-from keras_bert.prediction.vectors import prompt_named
+from keras_bert.prediction.vectors import PARTS_OF_TEXTS, vector_settings
 from keras_bert.utils.batches import in_batches_by_length, places_by_length, progress_bar
-from keras_bert.utils.checks import check_one_of, check_positive_integer
+from keras_bert.utils.checks import check_positive_integer
 from keras_bert.utils.columns import decoded, strings_of
 from keras_bert.utils.word_vectors import WordVectors, joined_to_words
 
-_OF_PARTS = ("words", "tokens")
+_KEPT_FUNCTIONS = 5  # of a model: one for each tokenizer and settings, the latest ones
 
 
 def embed(
@@ -74,23 +74,34 @@ def embed(
     (['The', 'Riverside', 'bank', '.'], [0, 4, 14, 18], (4, 128))
     """
     check_positive_integer("batch_size", batch_size)
-    if pooling in _OF_PARTS:
-        _check_of_parts(model, prompt, normalize)
-        vectors_of = _parts_function(model, tokenizer, pooling, max_length)
-        texts, is_one = strings_of("texts", texts)
-        vectors = in_batches_by_length(vectors_of, texts, list(map(len, texts)), batch_size, progress)
-        return vectors[0] if is_one else vectors
-    vectors_of, width = _vectors_function(model, tokenizer, pooling, prompt, normalize, max_length)
+    check_built(model, "backbone", "text_embedder")
+    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
+    settings = vector_settings(model, pooling, prompt, normalize, max_length)
     texts, is_one = strings_of("texts", texts)
+    vectors_of = _function_of(model, tokenizer, settings, prompt)
     if is_one:
         return vectors_of(texts)[0]
+    if pooling in PARTS_OF_TEXTS:
+        return in_batches_by_length(vectors_of, texts, list(map(len, texts)), batch_size, progress)
+    width = model.output.shape[-1] if model.task == "text_embedder" else model.config.hidden_dim
     vectors = np.empty((len(texts), width), "float32")
     for places in places_by_length(list(map(len, texts)), batch_size, progress):
         vectors[places] = vectors_of([texts[place] for place in places])
     return vectors
 
 
-def embed_blocks(texts, model, tokenizer, block_size=4096, progress=None, **options):
+def embed_blocks(
+    texts,
+    model,
+    tokenizer,
+    block_size=4096,
+    progress=None,
+    pooling=None,
+    prompt=None,
+    normalize=None,
+    max_length=None,
+    batch_size=32,
+):
     """Gives vectors of more texts than fit in the memory, a block at a time.
 
     Args:
@@ -99,7 +110,11 @@ def embed_blocks(texts, model, tokenizer, block_size=4096, progress=None, **opti
         tokenizer: As in `embed`.
         block_size: Number of texts in a block. Texts are grouped by length within it.
         progress: As in `embed`; the bar moves by blocks.
-        **options: As in `embed`; `pooling` is one of texts.
+        pooling: As in `embed`, one of texts.
+        prompt: As in `embed`.
+        normalize: As in `embed`.
+        max_length: As in `embed`.
+        batch_size: As in `embed`.
 
     Yields:
         float32 [block_size, D], in the order of the texts; the last block may have fewer.
@@ -121,12 +136,23 @@ def embed_blocks(texts, model, tokenizer, block_size=4096, progress=None, **opti
     True
     """
     check_positive_integer("block_size", block_size)
-    is_one = isinstance(texts, (str, bytes))
-    if is_one or options.get("pooling") in _OF_PARTS:
-        received = f"one string, {texts!r:.80}" if is_one else f"pooling={options['pooling']!r}"
+    is_one = _is_one_string(texts)
+    if is_one or pooling in PARTS_OF_TEXTS:
+        received = f"one string, {texts!r:.80}" if is_one else f"pooling={pooling!r}"
         raise ValueError(f"`embed_blocks` gives vectors of many texts. Received: {received}. Take `embed` for it.")
+    options = {"pooling": pooling, "prompt": prompt, "normalize": normalize, "max_length": max_length}
+    options["batch_size"] = batch_size
     total = len(texts) if hasattr(texts, "__len__") else None
     return _blocks(iter(texts), total, model, tokenizer, block_size, progress, options)
+
+
+def _is_one_string(texts):
+    """What came as texts -> whether it is one string; a `ValueError` if it isn't even an iterable of one axis."""
+    is_table = isinstance(texts, Mapping) or getattr(texts, "ndim", 1) != 1
+    if isinstance(texts, Iterable) and not is_table:
+        return isinstance(texts, (str, bytes))
+    _, is_one = strings_of("texts", texts)
+    return is_one
 
 
 def _blocks(texts, total, model, tokenizer, block_size, progress, options):
@@ -140,101 +166,66 @@ def _blocks(texts, total, model, tokenizer, block_size, progress, options):
             bar.update(len(block))
 
 
-def _vectors_function(model, tokenizer, pooling, prompt, normalize, max_length):
-    """What `embed` takes -> a function of a list of B strings, which gives float32 [B, D]; and D.
+def _function_of(model, tokenizer, settings, prompt):
+    """model, tokenizer, `vector_settings`, name of a prompt or None -> function of a list of B strings.
 
-    The model keeps it, for it is a graph, and making that takes longer than running it.
+    It gives float32 [B, D], or a list of B `WordVectors`. The model keeps it, for it is a graph, and making that takes
+    longer than running it. A graph goes by the variables and the vocabulary that it was made from, in whose place
+    `enable_lora`, `quantize` and `add_tokens` put others.
     """
-    kept = vars(model).setdefault("_embed_functions", {}) if isinstance(model, keras.Model) else {}
-    key = (tokenizer, pooling, prompt, normalize, max_length)
+    weights, vocabulary = model.weights, tokenizer.vocabulary
+    weight_ids = tuple(map(id, weights))
+    key = (weight_ids, id(tokenizer), id(vocabulary), *settings.values())
+    kept = vars(model).get("_embed_functions", {})
     if key not in kept:
-        check_built(model, "backbone", "text_embedder")
-        if pooling is not None:
-            check_one_of("pooling", pooling, ("mean", "cls", "max", *_OF_PARTS))
-        check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
-        embedder = model if model.task == "text_embedder" else _on_backbone(model, pooling, normalize)
-        _check_own(embedder.embedder, pooling, normalize)
-        kept[key] = _run_function(embedder, tokenizer, prompt, max_length), embedder.output.shape[-1]
-    return kept[key]
+        make = _parts_function if settings["pooling"] in PARTS_OF_TEXTS else _vectors_function
+        # What has its id in the key lives as long as the key does, so that nothing else gets that id.
+        entry = make(model, tokenizer, settings, prompt), weights, tokenizer, vocabulary
+        others = [(other, kept[other]) for other in kept if other[0] == weight_ids][1 - _KEPT_FUNCTIONS :]
+        kept = {**dict(others), key: entry}
+        vars(model)["_embed_functions"] = kept
+    return kept[key][0]
 
 
-def _run_function(embedder, tokenizer, prompt, max_length):
-    """text embedder, WordPieceTokenizer, name of a prompt or None, number or None -> list of B strings -> [B, D]."""
-    max_length = check_length_of(embedder, max_length)
-    check_max_length(max_length)
+def _vectors_function(model, tokenizer, settings, prompt):
+    """As `_function_of`, of texts -> function of a list of B strings, which gives float32 [B, D]."""
+    max_length, embedder = settings["max_length"], model
+    if model.task == "backbone":
+        own = {name: settings[name] for name in ("pooling", "normalize", "max_length")}
+        embedder = text_embedder(model, **own, projections=())
     if keras.backend.backend() == "tensorflow":
         function = predictor(embedder, tokenizer, max_length, prompt=prompt).function
         return lambda texts: function(tf.constant(texts, tf.string))["embedding"].numpy()
-    prefix = prompt_named(embedder.embedder, prompt)
 
     def run(texts):
         """list of B strings -> float32 [B, D]."""
-        inputs = model_inputs(tf.strings.join([prefix, texts]), tokenizer, max_length)
+        inputs = model_inputs(tf.strings.join([settings["prompt"], texts]), tokenizer, max_length)
         return embedder.predict_on_batch({key: value.numpy() for key, value in inputs.items()})
 
     return run
 
 
-def _on_backbone(backbone, pooling, normalize):
-    """backbone, the user's settings or None -> a text embedder on it; it shares the weights."""
-    own = backbone.embedder or EmbedderConfig(normalize=False)
-    if own.projections and pooling is None:
-        raise ValueError(
-            f"The checkpoint projects its vectors to {own.projections[-1][0]} dimensions, and a backbone doesn't have "
-            'the weights for that. Load it with task="text_embedder"; or, for the encoder\'s own vectors, give '
-            f"pooling={own.pooling!r}."
-        )
-    settings = {
-        "pooling": own.pooling if pooling is None else pooling,
-        "normalize": own.normalize if normalize is None else normalize,
-    }
-    return text_embedder(backbone, **{**vars(own), **settings, "projections": ()})
-
-
-def _check_own(own, pooling, normalize):
-    """`EmbedderConfig`, the user's settings or None -> None; a `ValueError` if a model makes its vectors otherwise."""
-    for name, value in (("pooling", pooling), ("normalize", normalize)):
-        if value is not None and value != getattr(own, name):
-            raise ValueError(
-                f"The text embedder has {name}={getattr(own, name)!r} and no other. Received: {name}={value!r}. Leave "
-                f"it out; or give embed the backbone, from load_pretrained(...), which takes any {name}."
-            )
-
-
-def _check_of_parts(model, prompt, normalize):
-    """model, the user's settings or None -> None; a `ValueError` if they are of no use for words and tokens."""
-    if getattr(model, "task", None) == "text_embedder":
-        raise ValueError(
-            "A text embedder gives a vector of the whole text. For those of its words or tokens, give embed the "
-            "backbone, from load_pretrained(...)."
-        )
-    for name, value in (("prompt", prompt), ("normalize", normalize)):
-        if value is not None:
-            raise ValueError(f"Words and tokens have no `{name}`. Received: {name}={value!r}. Leave it out.")
-
-
-def _parts_function(model, tokenizer, pooling, max_length):
-    """What `embed` takes -> a function of a list of B strings, which gives a list of B `WordVectors`."""
-    check_built(model, "backbone")
-    check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
-    max_length = check_length_of(model, embedding_of(model).max_sequence_length if max_length is None else max_length)
-    check_max_length(max_length)
+def _parts_function(model, tokenizer, settings, _):
+    """As `_function_of`, of words or tokens -> function of a list of B strings, which gives B `WordVectors`."""
+    encoder = keras.Model(model.input, model.output["sequence_output"])  # with a graph of its own
 
     def parts_of(batch):
         """list of B strings -> list of B `WordVectors`."""
-        rows, tokens = _run(batch, model, tokenizer, max_length)
+        rows, tokens = _run(batch, encoder, tokenizer, settings["max_length"])
         parts = _vectors_of_tokens(rows, *tokens, tokenizer)
-        return list(map(joined_to_words, parts, map(decoded, batch))) if pooling == "words" else parts
+        if settings["pooling"] == "tokens":
+            return parts
+        return list(map(joined_to_words, parts, map(decoded, batch)))
 
     return parts_of
 
 
-def _run(batch, model, tokenizer, max_length):
+def _run(batch, encoder, tokenizer, max_length):
     """B strings, ... -> B arrays, float32 [T, D], [CLS] and [SEP] included; and their tokens: ids, first characters
     and ends, each ragged [B, (T - 2)]."""
     tokens = [part[:, : max_length - 2] for part in tokenizer.tokenize_with_offsets(batch)]
     inputs = {key: value.numpy() for key, value in pad(joined(tokens[0], None, tokenizer), tokenizer).items()}
-    outputs = model.predict_on_batch(inputs)["sequence_output"].astype("float32")  # [B, T, D]
+    outputs = encoder.predict_on_batch(inputs).astype("float32")  # [B, T, D]
     return [output[mask > 0] for output, mask in zip(outputs, inputs["padding_mask"], strict=True)], tokens
 
 

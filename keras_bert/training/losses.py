@@ -21,8 +21,8 @@ _LOWEST = -1e30
 class CosineLoss(WholeBatchLoss):
     """What the losses below share: they are of the cosines between the rows of a batch.
 
-    Subclasses have `of_cosines(y_true, cosines)`: targets [R, K] and cosines [R, R] -> a scalar; `num_targets`, K; and
-    `batches`, the name of what makes such targets.
+    Subclasses have `loss_of_cosines(y_true, cosines)`: targets [R, K] and cosines [R, R] -> a scalar; `num_targets`, K;
+    and `batches`, the name of what makes such targets.
 
     Args:
         dimensions: Numbers of dimensions, such as (32, 64, 128). The loss is the mean over those of the vectors' first
@@ -42,11 +42,16 @@ class CosineLoss(WholeBatchLoss):
         super().__init__(name=name)
         self.dimensions = None
         if dimensions is not None:
+            if not isinstance(dimensions, (list, tuple)):
+                raise ValueError(
+                    "`dimensions` must be a tuple of different positive integers, such as (32, 64), or None. Received: "
+                    f"dimensions={dimensions!r}."
+                )
             self.dimensions = tuple(check_positive_integer("dimensions", number) for number in dimensions)
             if not self.dimensions or len({*self.dimensions}) < len(self.dimensions):
                 raise ValueError(f"`dimensions` must be different numbers, or None. Received: {self.dimensions}.")
 
-    def of_batch(self, y_true, y_pred):
+    def loss_of_batch(self, y_true, y_pred):
         self.check_output(y_pred)
         if len(y_true.shape) != 2 or y_true.shape[1] != self.num_targets:
             raise ValueError(
@@ -55,8 +60,8 @@ class CosineLoss(WholeBatchLoss):
             )
         losses = []
         for width in self.dimensions or (y_pred.shape[1],):
-            vectors = _of_length_1(y_pred[:, :width])
-            losses.append(self.of_cosines(y_true, ops.matmul(vectors, ops.transpose(vectors))))
+            vectors = _unit_vectors(y_pred[:, :width])
+            losses.append(self.loss_of_cosines(y_true, ops.matmul(vectors, ops.transpose(vectors))))
         return sum(losses) / len(losses)
 
     def check_output(self, output):
@@ -73,15 +78,15 @@ class CosineLoss(WholeBatchLoss):
 
 @keras.saving.register_keras_serializable("keras_bert")
 class InBatchNegatives(CosineLoss):
-    """Each anchor shall be nearer to its positive than to all others of the batch: cross-entropy over cosines.
+    """Pulls each anchor closer to its positive than to every other text of the batch: cross-entropy over cosines.
 
     The others are the positives and hard negatives of all groups. Left out are those that may be right too: texts that
     are the same as the positive or the anchor, and positives of an anchor that is the same.
 
     Args:
         temperature: What cosines are divided by before the softmax.
-        both_directions: Whether each positive shall be nearer to its anchor than to all other anchors, too. The loss is
-            the mean of both.
+        both_directions: Whether each positive is pulled closer to its anchor than to all other anchors, too. The loss
+            is the mean of both.
         dimensions: As in `CosineLoss`.
         name: As in Keras.
 
@@ -111,7 +116,7 @@ class InBatchNegatives(CosineLoss):
         self.temperature = check_positive_number("temperature", temperature)
         self.both_directions = bool(both_directions)
 
-    def of_cosines(self, y_true, cosines):
+    def loss_of_cosines(self, y_true, cosines):
         group, role, text = (y_true[:, i] for i in range(3))  # [R] each
         is_anchor, is_positive = ops.equal(role, 0), ops.equal(role, 1)
         same_group = _equal(group, group)  # [R, R]
@@ -139,9 +144,10 @@ class InBatchNegatives(CosineLoss):
 
 @keras.saving.register_keras_serializable("keras_bert")
 class CoSENT(CosineLoss):
-    """Of any two pairs of texts, the one with the higher score shall have the higher cosine.
+    """Ranks pairs: a pair with a higher score gets a higher cosine.
 
-    It is log(1 + sum of exp(scale * (cosine of the lower - cosine of the higher))), over all such twos of a batch.
+    It is log(1 + sum of exp(scale * (cosine of the lower - cosine of the higher))), over all such combinations of two
+    pairs.
 
     Args:
         scale: What cosines are multiplied by.
@@ -171,7 +177,7 @@ class CoSENT(CosineLoss):
         super().__init__(dimensions, name)
         self.scale = check_positive_number("scale", scale)
 
-    def of_cosines(self, y_true, cosines):
+    def loss_of_cosines(self, y_true, cosines):
         is_first, cosine = _pairs(y_true, cosines)
         score = y_true[:, 1]
         differences = self.scale * (cosine[:, None] - cosine[None, :])  # of the lower, and of the higher
@@ -186,15 +192,16 @@ class CoSENT(CosineLoss):
 
 @keras.saving.register_keras_serializable("keras_bert")
 class CosineRegression(CosineLoss):
-    """The cosine of a pair shall be its score: the mean over the pairs of the squared difference.
+    """Regresses the cosine of a pair on its score: the mean over the pairs of the squared difference.
+
+    Scores must lie in [-1, 1]; `similarity_batches(score_range=...)` rescales others to [0, 1].
 
     Args:
         dimensions: As in `CosineLoss`.
         name: As in Keras.
 
     Call arguments:
-        y_true: As in `CoSENT`; scores from -1, or better from 0, to 1, which `score_range` of `similarity_batches`
-            makes of others.
+        y_true: As in `CoSENT`.
         y_pred: As in `CoSENT`.
 
     Reference: Reimers and Gurevych, 2019, section 3 (https://arxiv.org/abs/1908.10084); as the `CosineSimilarityLoss`
@@ -213,12 +220,12 @@ class CosineRegression(CosineLoss):
     def __init__(self, dimensions=None, name="cosine_regression"):
         super().__init__(dimensions, name)
 
-    def of_cosines(self, y_true, cosines):
+    def loss_of_cosines(self, y_true, cosines):
         is_first, cosine = _pairs(y_true, cosines)
         return _mean(ops.square(cosine - y_true[:, 1]), is_first)
 
 
-def _of_length_1(vectors):
+def _unit_vectors(vectors):
     """vectors [R, D] -> the same of length 1; 0 stays 0."""
     squares = ops.sum(ops.square(vectors), axis=1, keepdims=True)
     return vectors * ops.rsqrt(ops.maximum(squares, 1e-24))

@@ -18,6 +18,13 @@ def check_rate(name, value):
     return float(value)
 
 
+def check_boolean(name, value):
+    """Name, True or False -> the value; else a `ValueError`."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}.")
+    return value
+
+
 def check_one_of(name, value, accepted):
     """Name of an argument, its value, the strings that it may be -> the value; a `ValueError` for any other."""
     if not isinstance(value, str) or value not in accepted:

@@ -1,4 +1,4 @@
-"""Times the code of docs/guide/search.md on 10,000 paragraphs, and counts how often the right one is found.
+"""Times the code of docs/guide/search.md on 10,000 paragraphs, and counts how often the relevant one is found.
 
     python tests/benchmarks/search.py CHECKPOINT squad/dev-v1.1.json wiki_en/*.txt
 
@@ -54,7 +54,7 @@ def seconds(function, *arguments, times=3):
 def main(checkpoint, squad, *files):
     checkpoint, squad, *files = (Path(name).absolute() for name in (checkpoint, squad, *files))
     with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
-        right = prepare(Path(directory), squad, files)
+        relevant = prepare(Path(directory), squad, files)
         backbone, tokenizer = keras_bert.load_pretrained(checkpoint)
         keras_bert.save_pretrained(keras_bert.text_regressor(backbone), tokenizer, "reranker")
         text = GUIDE.read_text(encoding="utf8")
@@ -69,7 +69,7 @@ def main(checkpoint, squad, *files):
         results = {
             "embedded_texts_per_s": (PASSAGES + QUESTIONS) / taken[1],
             "mean_tokens": float(np.mean(tokenizer(names["passages"][:1000]).row_lengths())) + 2,
-            "right_in_10": float(np.mean([place in row for place, row in zip(right, exact, strict=True)])),
+            "relevant_in_10": float(np.mean([place in row for place, row in zip(relevant, exact, strict=True)])),
             "exact_questions_per_s": QUESTIONS / seconds(names["search"], asked, vectors),
             "exact_one_ms": 1000 * seconds(names["search"], one, vectors, times=50),
             "index_build_s": taken[4],

@@ -71,13 +71,22 @@ def test_prompts_come_before(tokenizer):
     )
     assert inputs["token_ids"].shape == (6, 8)
     texts = [row[0] for row in rows_of((inputs, targets), tokenizer)]
-    assert texts == ["good book", "good a", "very film", "very the", "very dull", "very."] or texts[:5] == [
-        *("good book", "good a", "very film", "very the", "very dull")
-    ]
+    assert texts == ["good book", "good a", "very film", "very the", "very dull", "very ."]
+
+
+def test_texts_are_the_same_whatever_prompt_is_before_them(tokenizer):
+    """The first anchor is the second positive: no negative of the first."""
+    pairs = [("book", "film"), ("dull", "Book")]
+
+    def texts(*prompts):
+        ((_, targets),) = embedding_batches(pairs, tokenizer, 2, 16, prompts=prompts)
+        return targets[:, 2].numpy().tolist()
+
+    assert texts("", "") == texts("good ", "good ") == texts("good ", "very ") == texts("good ", "") == [0, 1, 2, 0]
 
 
 def test_scores_stay_with_their_pairs(tokenizer):
-    pairs = [("good " * i, "book " * (8 - i), str(i)) for i in range(1, 8)]
+    pairs = [("good " * i, "book " * (9 - i), str(i)) for i in range(1, 9)]
     batches = similarity_batches(LabelledTexts(pairs), tokenizer, batch_size=3, max_length=16, seed=1)
     assert len(batches) == 3
     seen = []
@@ -86,9 +95,19 @@ def test_scores_stay_with_their_pairs(tokenizer):
         count = len(lengths) // 2
         np.testing.assert_array_equal(targets[:, 0], [*range(count)] * 2)
         np.testing.assert_array_equal(targets[:count, 1], lengths[:count])
-        np.testing.assert_array_equal(targets[count:, 1], 8 - lengths[count:])
+        np.testing.assert_array_equal(targets[count:, 1], 9 - lengths[count:])
         seen += lengths[:count].tolist()
-    assert sorted(seen) == [*range(1, 8)]
+    assert sorted(seen) == [*range(1, 9)]
+
+
+def test_a_single_pair_that_remains_is_left_out(tokenizer):
+    """It has no other one to be compared with."""
+    pairs = [("good", "book", str(i)) for i in range(7)]
+    batches = similarity_batches(pairs, tokenizer, batch_size=3, max_length=8)
+    assert [targets[:3, 1].numpy().tolist() for _, targets in batches] == [[0, 1, 2], [3, 4, 5]] and len(batches) == 2
+    assert len(similarity_batches(pairs, tokenizer, batch_size=7, max_length=8)) == 1
+    sizes = [len(targets) // 2 for _, targets in similarity_batches(pairs, tokenizer, batch_size=5, max_length=8)]
+    assert sizes == [5, 2]
 
 
 def test_scores_in_a_range_of_their_own(tokenizer):
@@ -107,6 +126,8 @@ def test_scores_in_a_range_of_their_own(tokenizer):
         (GROUPS, {"batch_size": 4, "max_length": 2}, "`max_length` must be at least 3"),
         (GROUPS, {"batch_size": 4, "prompts": "query: "}, "`prompts` must be two strings"),
         ([("a", " ")], {"batch_size": 2}, "a blank text, the 2nd"),
+        (GROUPS, {"batch_size": 4, "seed": "x"}, "`seed` must be an integer.*Received: seed='x'"),
+        (GROUPS, {"batch_size": 4, "seed": 1.5}, "`seed` must be an integer.*Received: seed=1.5"),
     ],
 )
 def test_groups_that_cannot_be_learned_from_are_refused(tokenizer, groups, options, message):
@@ -123,6 +144,9 @@ def test_groups_that_cannot_be_learned_from_are_refused(tokenizer, groups, optio
         ([("a", "1"), ("b", "2")], {}, "Pairs of texts are needed"),
         ([("a", "b", "1"), ("a", "c", "2")], {"batch_size": 1}, "at least 2"),
         ([("a", "b", "1"), ("a", "c", "2")], {"score_range": (5, 5)}, "the lower first"),
+        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": 5}, "two numbers.*Received: score_range=5"),
+        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": ("x", 1)}, "two numbers.*Received: score_range=.'x', 1"),
+        ([("a", "b", "1"), ("a", "c", "2")], {"seed": "x"}, "`seed` must be an integer"),
     ],
 )
 def test_pairs_that_cannot_be_learned_from_are_refused(tokenizer, pairs, options, message):

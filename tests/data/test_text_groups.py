@@ -3,9 +3,11 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
 
 from keras_bert.data import Question, Questions, TextGroups, column_names, question_groups, read_text_groups
+from keras_bert.metrics import retrieval_scores
 
 ROWS = [("who ran", "Ann did"), ('a "sharp" turn', "a bend, tight")]
 
@@ -65,6 +67,26 @@ def test_broken_groups_are_refused_with_their_place(tmp_path, name, text, messag
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'q,a\n"who ran,x\nhow,y\nwhat,z\nwhere is ""it""",w\n',  # a mark too many before "who"
+        'q,a\nwho ran,"x\nhow,y\nwhat,z"\nwhere,w\n',  # the same in the last column
+    ],
+)
+def test_a_quotation_mark_that_swallows_groups_is_told(tmp_path, text):
+    path = written(tmp_path / "a.csv", text)
+    with pytest.warns(UserWarning, match="1 quoted texts of .* have lines that look like examples of their own"):
+        groups = read_text_groups(path)
+    assert len(groups) < 4 and len(groups.remarks) == 1
+
+
+def test_texts_of_several_lines_are_read_without_a_remark(tmp_path):
+    path = written(tmp_path / "a.csv", 'q,a\n"who\nran","Ann, Ben, Cay\nand Dan"\nhow,y\n')
+    groups = read_text_groups(path)
+    assert list(groups) == [("who\nran", "Ann, Ben, Cay\nand Dan"), ("how", "y")] and groups.remarks == ()
+
+
+@pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([("a", "b"), ("a",)], r"Number 2 .* must be a tuple of strings"),
@@ -74,6 +96,8 @@ def test_broken_groups_are_refused_with_their_place(tmp_path, name, text, messag
         ([("a", "b", "c", "")], "a blank text, the 4th"),
         ([("a", "b\ud83d")], "half of a surrogate pair"),
         (iter([("a", "b")]), "can be read only once"),
+        (5, r"must be tuples of strings, .*Received: rows=5"),
+        (None, r"must be tuples of strings, .*Received: rows=None"),
     ],
 )
 def test_broken_groups_in_memory_are_refused(rows, message):
@@ -88,8 +112,21 @@ def test_an_anchor_may_be_its_own_positive():
 
 def test_a_search_has_each_text_once():
     groups = TextGroups([("q", "p", "n"), ("r", "n", "m"), ("q", "m", "p2")])
-    questions, passages, right = groups.search()
-    assert questions == ["q", "r"] and passages == ["p", "n", "m", "p2"] and right == [[0, 2], [1]]
+    questions, passages, relevant, ignored = groups.search()
+    assert questions == ["q", "r"] and passages == ["p", "n", "m", "p2"]
+    assert relevant == [[0, 2], [1]] and ignored == [[], []]
+
+
+def test_a_question_does_not_search_itself():
+    """Pairs that go both ways: each text is a passage too, and the nearest to itself."""
+    groups = TextGroups([("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("e", "e")])
+    questions, passages, *wanted = groups.search()
+    assert questions == ["a", "b", "c", "d", "e"] and passages == ["b", "a", "d", "c", "e"]
+    assert wanted == [[[0], [1], [2], [3], [4]], [[1], [0], [3], [2], []]]
+    vectors = {"a": (1, 0, 0), "b": (0.8, 0.6, 0), "c": (0, 1, 0), "d": (0, 0.8, 0.6), "e": (0, 0, 1)}
+    asked, searched = (np.array([vectors[text] for text in texts]) for texts in (questions, passages))
+    assert retrieval_scores(asked, searched, *wanted)["recall_at_1"] == 1.0
+    assert retrieval_scores(asked, searched, wanted[0])["recall_at_1"] == 0.2  # e alone
 
 
 def test_a_sample_keeps_the_order():

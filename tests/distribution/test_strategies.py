@@ -44,7 +44,7 @@ def test_two_replicas_train_as_one_device(results, mode, task):
     names = [name for name in results["one"] if name.startswith(f"{task}/1/")]
     kinds = {re.sub("_.*", "", name.split("/")[-1]) for name in names}
     assert kinds == {"weight", "history", "evaluate", "predict", "steps"}
-    assert sum("/weight_" in name for name in names) > 30 and results["one"][f"{task}/1/steps"] == 20
+    assert sum("/weight_" in name for name in names) > 28 and results["one"][f"{task}/1/steps"] == 20
     for name in names:
         one, several = results["one"][name], results[mode][name]
         assert one.shape == several.shape, name

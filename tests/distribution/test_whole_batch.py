@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
-from keras_bert.distribution.whole_batch import WholeBatchLoss
+from keras_bert.distribution.whole_batch import WholeBatchLoss, seeing
 from keras_bert.training.losses import CoSENT, InBatchNegatives
 from small_task import config, ranking, similarity
 
@@ -79,7 +79,9 @@ def test_xla_computes_the_same_step():
 def test_regularized_weights_are_refused():
     x = keras.Input((5,))
     model = keras_bert.distribution.BertModel(x, keras.layers.Dense(2, kernel_regularizer="l2")(x))
-    with pytest.raises(ValueError, match="whole penalty of 1 regularized weights; the vectors"):
+    with pytest.raises(
+        ValueError, match=r"`cosent` can't be combined with weight regularizers\. The model has 1 .*AdamW"
+    ):
         model.compile("adam", CoSENT())
 
 
@@ -106,6 +108,16 @@ def test_a_loss_that_would_see_a_part_is_refused():
         model.train_on_batch(x, y)
 
 
+def test_a_part_is_a_part_again_after_a_whole_batch_within_it():
+    pairs = np.array([[0, 0, 0], [0, 1, 1]]), np.eye(2)
+    with seeing("part"):
+        with seeing("whole"):
+            assert float(InBatchNegatives()(*pairs)) == 0.0  # nothing but the right one
+        with pytest.raises(ValueError, match="needs all rows of a batch"):
+            InBatchNegatives()(*pairs)
+    assert float(InBatchNegatives()(*pairs)) == 0.0
+
+
 def test_arrays_would_be_parted():
     model = embedder()
     x, y = ranking(np.random.default_rng(0), 6)
@@ -129,9 +141,9 @@ def test_batches_of_workers_of_their_own_are_refused():
 
 def test_a_loss_of_ones_own():
     class Spread(WholeBatchLoss):
-        """The mean vector shall be 0."""
+        """Pulls the mean vector to 0."""
 
-        def of_batch(self, y_true, y_pred):
+        def loss_of_batch(self, y_true, y_pred):
             return keras.ops.sum(keras.ops.square(keras.ops.mean(y_pred, axis=0)))
 
     x, y = ranking(np.random.default_rng(0), 7)

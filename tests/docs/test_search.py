@@ -72,8 +72,12 @@ def test_the_saved_index_finds_what_is_nearest(names, directory):
     assert (directory / "passages.usearch").stat().st_size > 2 * names["vectors"].size
     assert len(names["index"]) == PASSAGES and names["near"].shape == (QUESTIONS, 10)
     assert names["recall"] > 0.95
-    shuffled = np.random.default_rng(0).permutation(PASSAGES)[:10]
-    assert np.mean(np.isin(shuffled, names["exact"])) < 0.95  # so that recall isn't 1 for whatever is found
+
+
+def test_ten_passages_by_chance_are_hardly_the_nearest(names):
+    """So that the index's recall isn't high for whatever is found."""
+    found = np.random.default_rng(0).permutation(PASSAGES)[:10]
+    assert np.mean([np.isin(found, nearest).mean() for nearest in names["exact"]]) < 0.2
 
 
 def test_reranking_goes_by_the_scores(names):

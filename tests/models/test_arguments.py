@@ -73,6 +73,25 @@ def test_regressor_dropout():
         keras_bert.text_regressor(shared("backbone"), dropout=1.0)
 
 
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"max_length": 12}, r"max_sequence_length=11.* Received: max_length=12"),
+        ({"max_length": 2}, r"at least 3: \[CLS\], a token and \[SEP\]\. Received: max_length=2"),
+        ({"projections": [64]}, r"triples \(units, activation, whether it has a bias\).* Received: projections=\[64\]"),
+        ({"projections": [(64, "tanh")]}, r"triples .* Received: projections=\[\(64, 'tanh'\)\]"),
+        ({"projections": [(64, "tanh", "no")]}, r"`bias of a projection` must be True or False"),
+        ({"projections": 64}, r"Received: projections=64"),
+        ({"normalize": "no"}, r"True or False\. Received: normalize='no'"),
+        ({"default_prompt": ["q"]}, r"none given\. Received: default_prompt=\['q'\]"),
+        ({"pool": "cls"}, r"are pooling, normalize, projections, .*, similarity\. Received: pool\."),
+    ],
+)
+def test_settings_of_text_embedders(settings, message):
+    with pytest.raises(ValueError, match=message):
+        keras_bert.text_embedder(shared("backbone"), **settings)
+
+
 def test_unknown_activation():
     with pytest.raises(ValueError, match="activation"):
         keras_bert.backbone(config(activation="no_such_activation"))

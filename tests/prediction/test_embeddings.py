@@ -29,6 +29,18 @@ def outputs(model, tokenizer, text, max_length=32):
     return keras.ops.convert_to_numpy(model(inputs)["sequence_output"])[0]
 
 
+def vectors_of(text, model, tokenizer, pooling):
+    """As `embed`, of tokens without their names."""
+    vectors = keras_bert.embed(text, model, tokenizer, pooling=pooling)
+    return vectors.vectors if pooling == "tokens" else vectors
+
+
+def own(model, tokenizer, pooling, text="good"):
+    """The same from the model's outputs alone."""
+    reference = outputs(model, tokenizer, text)
+    return reference[1:-1] if pooling == "tokens" else reference.mean(axis=0)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_sentence_vectors_are_the_models_own(batch_size, model, tokenizer):
     mean = keras_bert.embed(TEXTS, model, tokenizer, batch_size=batch_size)
@@ -81,10 +93,29 @@ def test_what_does_not_fit_is_refused(model, small_config, tokenizer):
         keras_bert.embed(["good"], model, tokenizer, prompt="query")
     embedder = keras_bert.text_embedder(model, pooling="cls")
     for setting in ({"pooling": "mean"}, {"normalize": False}):
-        with pytest.raises(ValueError, match=r"has (pooling='cls'|normalize=True) and no other.*give embed the backb"):
+        with pytest.raises(ValueError, match=r"has (pooling='cls'|normalize=True) and no other.*take the backb"):
             keras_bert.embed(["good"], embedder, tokenizer, **setting)
     with pytest.raises(ValueError, match="a vector of the whole text"):
         keras_bert.embed(["good"], embedder, tokenizer, pooling="tokens")
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ({"pooling": ["mean"]}, r"Received: pooling=\['mean'\]"),
+        ({"prompt": ["q"]}, r"it has none\. Received: prompt=\['q'\]"),
+        ({"max_length": [3]}, r"an integer of at least 1\. Received: max_length=\[3\]"),
+        ({"max_length": "8"}, "Received: max_length='8'"),
+        ({"max_length": 0}, "Received: max_length=0"),
+        ({"max_length": 2}, "at least 3"),
+        ({"normalize": "no"}, r"True or False\. Received: normalize='no'"),
+        ({"pooling": "words", "max_length": "8"}, "Received: max_length='8'"),
+        ({"pooling": "words", "prompt": "q"}, "Words and tokens have no `prompt`"),
+    ],
+)
+def test_values_of_another_kind_are_refused(setting, message, model, tokenizer):
+    with pytest.raises(ValueError, match=message):
+        keras_bert.embed(["good"], model, tokenizer, **setting)
 
 
 def test_embedders_and_what_is_asked_of_backbones(model, tokenizer):
@@ -104,6 +135,50 @@ def test_vectors_follow_training(model, tokenizer):
     shift = model.get_layer("encoder_1").feedforward_layer_norm.beta
     shift.assign(shift + 2.0)
     np.testing.assert_allclose(keras_bert.embed("good", model, tokenizer), before + 2.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "tokens"])
+def test_vectors_follow_new_weights_of_lora(pooling, model, tokenizer):
+    """The update that LoRA learns is added to the kernel."""
+    before = vectors_of("good", model, tokenizer, pooling)
+    layer = model.get_layer("encoder_1").feedforward_output
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(np.random.default_rng(0).normal(size=(2, 12)))
+    np.testing.assert_allclose(vectors_of("good", model, tokenizer, pooling), own(model, tokenizer, pooling), atol=1e-5)
+    assert np.abs(vectors_of("good", model, tokenizer, pooling) - before).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")
+@pytest.mark.parametrize("pooling", ["mean", "tokens"])
+def test_vectors_follow_quantization(pooling, model, tokenizer):
+    before = vectors_of("good", model, tokenizer, pooling)
+    model.quantize("int8")
+    after = vectors_of("good", model, tokenizer, pooling)
+    np.testing.assert_allclose(after, own(model, tokenizer, pooling), atol=1e-5)
+    assert np.abs(after - before).max() > 1e-5
+    assert len(model._embed_functions) == 1  # the weights before are let go of
+
+
+@pytest.mark.parametrize("pooling", ["mean", "tokens"])
+def test_vectors_follow_added_tokens(pooling, small_config, tokenizer):
+    tokenizer = keras_bert.WordPieceTokenizer(tokenizer.vocabulary)
+    model = keras_bert.backbone(keras_bert.BertConfig(**{**vars(small_config), "vocabulary_size": 16}))
+    before = vectors_of("books", model, tokenizer, pooling)
+    tokenizer.add_tokens(["books"])  # one token instead of two
+    after = vectors_of("books", model, tokenizer, pooling)
+    np.testing.assert_allclose(after, own(model, tokenizer, pooling, "books"), atol=1e-5)
+    assert not np.array_equal(after, before)
+    tokenizer.add_tokens(["filmy"])
+    with pytest.raises(ValueError, match=r"a vocabulary of 17 tokens and a token embedding of 16 rows"):
+        vectors_of("books", model, tokenizer, pooling)
+
+
+def test_few_functions_are_kept(model, tokenizer):
+    for max_length in range(3, 9):
+        keras_bert.embed("good", model, tokenizer, "tokens", max_length=max_length)
+    kept = list(model._embed_functions)
+    keras_bert.embed("dull", model, tokenizer, "tokens", max_length=8)
+    assert list(model._embed_functions) == kept and len(kept) == 5
 
 
 def test_blocks_are_read_as_they_are_asked_for(model, tokenizer, capsys):
@@ -127,6 +202,12 @@ def test_blocks_name_what_is_wrong(model, tokenizer):
         keras_bert.embed_blocks("good", model, tokenizer)
     with pytest.raises(ValueError, match=r"Received: pooling='words'\. Take `embed`"):
         keras_bert.embed_blocks(["good"], model, tokenizer, pooling="words")
+    with pytest.raises(ValueError, match=r"`texts` must be one string, or a list of strings\. Received: int 5"):
+        keras_bert.embed_blocks(5, model, tokenizer)
+    with pytest.raises(ValueError, match=r"Received: dict .*Give the column"):
+        keras_bert.embed_blocks({"text": ["good"]}, model, tokenizer)
+    with pytest.raises(TypeError, match="colour"):
+        keras_bert.embed_blocks(["good"], model, tokenizer, colour=1)
 
 
 @needs_minilm

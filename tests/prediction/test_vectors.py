@@ -92,8 +92,6 @@ def test_the_length_is_the_models_own(tokenizer):
     assert own("good dull a the film") == own("good dull a") != own("good dull")
     assert shorter("good dull a") == own("good dull")
     assert longer("good dull a the") != longer("good dull a")
-    beyond = embedder_of(tokenizer, max_length=64)  # than its 11 positions
-    assert keras_bert.predictor(beyond, tokenizer)("good " * 9) == keras_bert.predictor(beyond, tokenizer)("good " * 20)
 
 
 def test_mixed_precision_gives_float32(tokenizer):
@@ -115,3 +113,5 @@ def test_what_does_not_fit_is_refused(tokenizer):
     refused("options of a text_embedder are prompt. Received: pairs", pairs=True)
     refused("max_sequence_length=11", max_length=12)
     refused("at least 3", max_length=2)
+    refused("Received: max_length='8'", max_length="8")
+    refused(r"Received: prompt=\['query'\]", prompt=["query"])

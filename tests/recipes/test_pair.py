@@ -72,6 +72,20 @@ def test_scores_far_from_zero_are_learned_at_small_rates(pair, config):
     assert metrics["valid_spearman"] is not None
 
 
+def test_a_cross_encoder_learns_scores_without_its_activation(pair, config, tmp_path, tokenizer, small_config):
+    """A sigmoid's scores would all be less than 1."""
+    model = keras_bert.text_regressor(keras_bert.backbone(small_config), score_activation="sigmoid")
+    keras_bert.save_pretrained(model, tokenizer, tmp_path / "cross_encoder")
+    directories = {"output": tmp_path / "model", "export": tmp_path / "served"}
+    regression = {"kind": "regression", "label_column": "score", "epochs": 1}
+    pair.main(dataclasses.replace(config, pretrained=str(tmp_path / "cross_encoder"), **regression, **directories))
+    model, tokenizer = keras_bert.load_pretrained(tmp_path / "model", task="text_regressor")
+    assert model.score_activation is None
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    answer = serve(text=tf.constant(["a film"]), second_text=tf.constant(["good book"]))
+    assert answer["score"].numpy()[0] > 1.5
+
+
 def test_bad_input_is_refused_before_training(pair, config, tmp_path):
     def refused(message, **changes):
         with pytest.raises(ValueError, match=message):

@@ -157,7 +157,6 @@ def test_texts_are_cut_where_positions_end(folder, configure):
         ),
         ("projected", "4_Normalize/config.json", {"module_input_name": "x"}, "module_input_name='x'"),
         ("plain", "config_sentence_transformers.json", {"truncate_dim": 8}, r"truncate_dim=8\..*vectors\[:, :8\]"),
-        ("plain", "config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "model_type='SparseEncoder'"),
         ("plain", "config_sentence_transformers.json", {"similarity_fn_name": "maxsim"}, "Received: similarity='maxs"),
         ("plain", "config_sentence_transformers.json", {"prompts": ["a"]}, "can't be used"),
         ("plain", "config_sentence_transformers.json", {"default_prompt_name": "x"}, "Received: default_prompt='x'"),
@@ -171,11 +170,35 @@ def test_what_cannot_be_done_is_refused_by_name(folder, configure, name, file, s
     with pytest.raises(ValueError, match=rf"(?s){message}"):
         keras_bert.load_pretrained(directory, task="text_embedder")
     with pytest.warns(UserWarning, match=r"backbone doesn't know how") as caught:
-        if "SparseEncoder" not in settings.values():
-            assert keras_bert.load_pretrained(directory)[0].embedder is None
-        else:
-            warnings.warn("backbone doesn't know how", stacklevel=1)
+        assert keras_bert.load_pretrained(directory)[0].embedder is None
     assert caught[0].filename == __file__
+
+
+def test_other_kinds_of_models_make_no_such_vectors(folder, configure):
+    directory = folder("plain")
+    configure(directory / "config_sentence_transformers.json", model_type="SparseEncoder")
+    with pytest.raises(ValueError, match="model_type='SparseEncoder'"):
+        keras_bert.load_pretrained(directory, task="text_embedder")
+    assert keras_bert.load_pretrained(directory)[0].embedder is None
+
+
+def test_a_pooling_that_says_nothing_is_the_mean_as_there(folder):
+    directory = folder("plain")
+    path = directory / "1_Pooling" / "config.json"
+    for modes in ({}, {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": False}):
+        path.write_text(json.dumps({"word_embedding_dimension": 12, **modes}))
+        assert keras_bert.load_pretrained(directory, task="text_embedder")[0].embedder.pooling == "mean"
+
+
+def test_prompts_that_put_nothing_before_texts_are_not_named(folder, configure):
+    directory = folder("plain")
+    settings = {"prompts": {"query": "", "document": ""}, "default_prompt_name": None}
+    configure(directory / "config_sentence_transformers.json", **settings)
+    with pytest.warns(UserWarning, match=r"normalize=False, max_length=9\.$"):
+        keras_bert.load_pretrained(directory, task="text_embedder")
+    configure(directory / "config_sentence_transformers.json", prompts={"query": "the ", "document": ""})
+    with pytest.warns(UserWarning, match=r"max_length=9, prompts 'query'\.$"):
+        keras_bert.load_pretrained(directory, task="text_embedder")
 
 
 @pytest.mark.parametrize(
