@@ -84,7 +84,8 @@ def fit(model, resume, step, steps):
 
 @functools.cache
 def shared():
-    """A compiled model, whose graph is traced once for all tests; and its state at the start."""
+    """A compiled model, whose graph is traced once for all tests; and its state at the start, here and as a program."""
+    keras.utils.set_random_seed(0)
     model = build()
     model.optimizer.build(model.trainable_variables)
     return model, arrays_of(model)
