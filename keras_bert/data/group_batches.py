@@ -3,7 +3,6 @@
 Legend of the shapes: B groups or pairs, R rows, T tokens.
 """
 
-import math
 import numbers
 
 import tensorflow as tf
@@ -12,7 +11,7 @@ from keras_bert.data.labelled_texts import LabelledTexts, check_scores, is_blank
 from keras_bert.data.packing import check_max_length, model_inputs
 from keras_bert.data.text_batches import SHUFFLE_BUFFER, chunked
 from keras_bert.data.text_groups import TextGroups
-from keras_bert.utils.checks import check_positive_integer
+from keras_bert.utils.checks import check_positive_integer, check_range
 from keras_bert.utils.files import first_of
 
 
@@ -110,7 +109,7 @@ def similarity_batches(
     check_scores(pairs)
     if check_positive_integer("batch_size", batch_size) < 2:
         raise ValueError("`batch_size` must be at least 2, for pairs are compared with each other. Received: 1.")
-    low, high = (0.0, 1.0) if score_range is None else _checked_range(score_range)
+    low, high = (0.0, 1.0) if score_range is None else check_range("score_range", score_range)
     before = _checked_prompts(prompts, 2)
 
     def batch_of(texts, second_texts, scores):
@@ -176,17 +175,6 @@ def _check_pairs(pairs):
             f"{len(blank)} pairs of {pairs.name} have a blank text ({pairs.place} {first_of(blank)}). Correct or "
             "remove them."
         )
-
-
-def _checked_range(score_range):
-    """what shall be the lowest and the highest score -> two floats; a `ValueError` unless they are two, in order."""
-    try:
-        low, high = map(float, score_range)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not low < high:
-        raise ValueError(f"`score_range` must be two numbers, the lower first. Received: score_range={score_range!r}.")
-    return low, high
 
 
 def _checked_prompts(prompts, num_texts):

@@ -3,15 +3,13 @@
 Legend of the shapes: B texts or pairs, S windows, C classes.
 """
 
-import math
-
 import tensorflow as tf
 
 from keras_bert.data.packing import check_max_length, model_inputs, pad
 from keras_bert.data.windows import check_stride, windowed
 from keras_bert.prediction.decoding import decode_classes, decode_scores
 from keras_bert.prediction.running import outputs_in_slices, outputs_of
-from keras_bert.utils.checks import check_names
+from keras_bert.utils.checks import check_names, check_range
 
 
 class TextClassifier:
@@ -41,7 +39,7 @@ class TextRegressor:
 
     def __init__(self, model, tokenizer, max_length, score_range=None, stride=None, pairs=False):
         self._activation = model.score_activation
-        self._score_range = None if score_range is None else _checked_range(score_range)
+        self._score_range = None if score_range is None else check_range("score_range", score_range)
         self._logits = _Logits(model, tokenizer, max_length, stride, pairs)
         self.input_names = self._logits.input_names
 
@@ -87,16 +85,3 @@ class _Logits:
         rows, _, texts = windowed(self._tokenizer(text), self._tokenizer, self._max_length, self._stride)
         logits = outputs_in_slices(self._model, pad(rows, self._tokenizer))  # [S, C]
         return tf.math.segment_mean(logits, texts)  # [B, C]
-
-
-def _checked_range(score_range):
-    """the user's range -> a tuple of two floats, the first the lower; else a `ValueError`."""
-    try:
-        low, high = map(float, score_range)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not low < high:
-        raise ValueError(
-            f"`score_range` must be a pair of numbers, the lower first. Received: score_range={score_range!r}."
-        )
-    return low, high

@@ -32,6 +32,17 @@ def check_one_of(name, value, accepted):
     return value
 
 
+def check_range(name, value):
+    """Name of an argument, its value -> two floats; a `ValueError` unless they are numbers, the lower first."""
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ValueError(f"`{name}` must be a pair of numbers, the lower first. Received: {name}={value!r}.")
+    return low, high
+
+
 def check_positive_number(name, value):
     """Name, a finite number greater than 0 -> float; else a `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:

@@ -144,8 +144,8 @@ def test_groups_that_cannot_be_learned_from_are_refused(tokenizer, groups, optio
         ([("a", "1"), ("b", "2")], {}, "Pairs of texts are needed"),
         ([("a", "b", "1"), ("a", "c", "2")], {"batch_size": 1}, "at least 2"),
         ([("a", "b", "1"), ("a", "c", "2")], {"score_range": (5, 5)}, "the lower first"),
-        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": 5}, "two numbers.*Received: score_range=5"),
-        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": ("x", 1)}, "two numbers.*Received: score_range=.'x', 1"),
+        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": 5}, "pair of numbers.*Received: score_range=5"),
+        ([("a", "b", "1"), ("a", "c", "2")], {"score_range": ("x", 1)}, "numbers.*Received: score_range=.'x', 1"),
         ([("a", "b", "1"), ("a", "c", "2")], {"seed": "x"}, "`seed` must be an integer"),
     ],
 )
