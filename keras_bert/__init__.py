@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from keras_bert import (
         checkpoints,
         data,
+        demo,
         distribution,
         export,
+        inspection,
         layers,
         metrics,
         models,
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
         training,
     )
     from keras_bert.checkpoints import load_pretrained, save_pretrained
+    from keras_bert.checkpoints.peft import load_adapters, save_adapters
     from keras_bert.config import BertConfig
     from keras_bert.export import export_litert, export_onnx, export_saved_model
     from keras_bert.layers import MLMHead, NSPHead, TokenAndPositionAndSegmentEmbedding, TransformerEncoder
+    from keras_bert.layers.adapting import lora, merge_lora
+    from keras_bert.long_texts import in_windows, windows_of, without_windows
     from keras_bert.models import (
         backbone,
         masked_language_model,
@@ -40,9 +45,11 @@ if TYPE_CHECKING:
     )
     from keras_bert.prediction import embed, embed_blocks, fill_masks, predictor
     from keras_bert.text import WordPieceTokenizer, train_vocabulary
-    from keras_bert.training import callbacks, initialization, losses, resume
+    from keras_bert.training import callbacks, distillation, initialization, losses, resume
+    from keras_bert.training.freezing import freeze
     from keras_bert.training.optimizers import LAMB, AdamW, WarmupPolynomialDecay
     from keras_bert.training.resizing import resize_embeddings
+    from keras_bert.training.students import student
 
 __version__ = "0.1.0"
 
@@ -66,6 +73,8 @@ _MODULES = {
     "callbacks": "training.callbacks",
     "checkpoints": "checkpoints",
     "data": "data",
+    "demo": "demo",
+    "distillation": "training.distillation",
     "distribution": "distribution",
     "embed": "prediction",
     "embed_blocks": "prediction",
@@ -74,11 +83,17 @@ _MODULES = {
     "export_onnx": "export",
     "export_saved_model": "export",
     "fill_masks": "prediction",
+    "freeze": "training.freezing",
+    "in_windows": "long_texts",
     "initialization": "training.initialization",
+    "inspection": "inspection",
     "layers": "layers",
+    "load_adapters": "checkpoints.peft",
     "load_pretrained": "checkpoints",
+    "lora": "layers.adapting",
     "losses": "training.losses",
     "masked_language_model": "models",
+    "merge_lora": "layers.adapting",
     "metrics": "metrics",
     "models": "models",
     "prediction": "prediction",
@@ -87,8 +102,10 @@ _MODULES = {
     "resize_embeddings": "training.resizing",
     "resume": "training.resume",
     "runtime": "runtime",
+    "save_adapters": "checkpoints.peft",
     "save_pretrained": "checkpoints",
     "span_predictor": "models",
+    "student": "training.students",
     "text": "text",
     "text_classifier": "models",
     "text_embedder": "models",
@@ -96,6 +113,8 @@ _MODULES = {
     "token_classifier": "models",
     "train_vocabulary": "text",
     "training": "training",
+    "windows_of": "long_texts",
+    "without_windows": "long_texts",
 }
 
 # Those that import Keras.
@@ -104,15 +123,21 @@ _WITH_KERAS = (
     "config",
     "distribution",
     "export",
+    "inspection",
     "layers",
+    "long_texts",
     "models",
     "prediction",
     "training.callbacks",
+    "training.distillation",
     "training.initialization",
     "training.losses",
     "training.optimizers",
     "training.resizing",
     "training.resume",
+    "training.saved_variables",
+    "training.soft_targets",
+    "training.students",
 )
 
 __all__ = [  # noqa: RUF022 (it would have capitals first)
@@ -129,6 +154,8 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "callbacks",
     "checkpoints",
     "data",
+    "demo",
+    "distillation",
     "distribution",
     "embed",
     "embed_blocks",
@@ -137,11 +164,17 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "export_onnx",
     "export_saved_model",
     "fill_masks",
+    "freeze",
+    "in_windows",
     "initialization",
+    "inspection",
     "layers",
+    "load_adapters",
     "load_pretrained",
+    "lora",
     "losses",
     "masked_language_model",
+    "merge_lora",
     "metrics",
     "models",
     "prediction",
@@ -150,8 +183,10 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "resize_embeddings",
     "resume",
     "runtime",
+    "save_adapters",
     "save_pretrained",
     "span_predictor",
+    "student",
     "text",
     "text_classifier",
     "text_embedder",
@@ -159,6 +194,8 @@ __all__ = [  # noqa: RUF022 (it would have capitals first)
     "token_classifier",
     "train_vocabulary",
     "training",
+    "windows_of",
+    "without_windows",
 ]
 
 
@@ -187,7 +224,7 @@ def _register(module):
         if name.startswith(f"{__name__}.") and getattr(imported.__spec__, "_initializing", False)
     }
     if "keras" in sys.modules and unfinished <= {module.__name__}:
-        for name in ("models", "training.losses", "training.optimizers"):
+        for name in ("models", "training.losses", "training.optimizers", "training.soft_targets"):
             importlib.import_module(f"{__name__}.{name}")
 
 

@@ -1,9 +1,11 @@
 """The one description of a BERT's shape that builders, checkpoints and recipes share."""
 
 import dataclasses
+import numbers
 
 from keras_bert.layers.activations import activation_named
 from keras_bert.layers.pooling import POOLINGS
+from keras_bert.layers.windows import WINDOW_POOLINGS
 from keras_bert.utils.checks import (
     check_boolean,
     check_divides,
@@ -189,6 +191,45 @@ class EmbedderConfig:
                 f"The settings of a text embedder are {', '.join(fields)}. Received: {', '.join(unknown)}."
             )
         return dataclasses.replace(self, **{name: value for name, value in settings.items() if value is not None})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Windows:
+    """How a classifier or regressor reads texts that are longer than a row: whole, in overlapping windows.
+
+    Args:
+        length: Tokens of a window, [CLS] and [SEP] included.
+        stride: The tokens that two windows share. None: a quarter of `length`.
+        pooling: What the windows' vectors of [CLS] become: their `"mean"`, or that of the `"first_and_last"`.
+        most: The most windows of a text, which bound the memory; what is beyond isn't read. None: all.
+
+    Raises:
+        ValueError: If a field is out of its range, or windows couldn't advance.
+
+    Example:
+    >>> Windows(length=128).stride
+    32
+    """
+
+    length: int
+    stride: int | None = None
+    pooling: str = "mean"
+    most: int | None = None
+
+    def __post_init__(self):
+        length = check_positive_integer("length", self.length)
+        if length < 3:
+            raise ValueError(f"`length` must be at least 3: [CLS], a token and [SEP]. Received: length={self.length}.")
+        stride = self.length // 4 if self.stride is None else self.stride
+        check_one_of("pooling", self.pooling, WINDOW_POOLINGS)
+        most = None if self.most is None else check_positive_integer("most", self.most)
+        if isinstance(stride, bool) or not isinstance(stride, numbers.Integral) or not 0 <= stride < self.length - 2:
+            raise ValueError(
+                f"`stride` must be at least 0 and less than the {self.length - 2} tokens of text in a window. "
+                f"Received: stride={stride!r}."
+            )
+        for name, value in {"length": length, "stride": int(stride), "most": most}.items():
+            object.__setattr__(self, name, value)  # frozen
 
 
 def _checked_projections(projections):

@@ -18,7 +18,7 @@ from keras_bert.layers import (
     TransformerEncoder,
 )
 from keras_bert.layers.activations import activation_named, gelu_tanh
-from keras_bert.utils.checks import check_names, check_positive_integer
+from keras_bert.utils.checks import check_boolean, check_classes, check_positive_integer
 
 
 def backbone(config, name="backbone"):
@@ -215,7 +215,7 @@ def _words(backbone, vectors):
     return head(vectors, mask_positions=None, token_table=token_table)
 
 
-def text_classifier(backbone, num_classes, labels=None, dropout=None):
+def text_classifier(backbone, num_classes, labels=None, dropout=None, multi_label=False):
     """Puts a classifier of whole texts, or pairs of texts, on a backbone.
 
     Args:
@@ -223,9 +223,12 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
         num_classes: Number C of classes.
         labels: Names of the classes in the order of the logits; kept with the model.
         dropout: Dropped share of the pooled output while training; None: as in the backbone.
+        multi_label: If True, a text may have several of the classes, or none: those whose sigmoid is at least its
+            threshold. These are 0.5 until `model.keep_thresholds` sets others. Such a model may have a single class.
 
     Returns:
-        A functional `keras.Model` with the backbone's inputs. Output: logits [B, C], float32.
+        A functional `keras.Model` with the backbone's inputs. Output: logits [B, C], float32. With `multi_label` its
+        loss is `keras.losses.BinaryCrossentropy(from_logits=True)`, on 1 or 0 for each class, [B, C].
 
     Raises:
         ValueError: If `backbone` isn't a BERT backbone, or the labels aren't `num_classes` different names.
@@ -234,9 +237,10 @@ def text_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> model = text_classifier(backbone(BertConfig.named("tiny")), num_classes=3)
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     """
-    labels = _checked_labels(labels, num_classes)
+    labels = check_classes(num_classes, labels, least=1 if check_boolean("multi_label", multi_label) else 2)
     head = _classification_head(backbone, num_classes, dropout, "classifier")
-    return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, labels=labels)
+    own = {"labels": labels, "thresholds": (0.5,) * num_classes if multi_label else None}
+    return _model(backbone.input, head(_pooled(backbone)), "text_classifier", backbone, **own)
 
 
 def text_regressor(backbone, dropout=None, score_activation=None):
@@ -282,7 +286,7 @@ def token_classifier(backbone, num_classes, labels=None, dropout=None):
     >>> tuple(model.output.shape)
     (None, None, 3)
     """
-    labels = _checked_labels(labels, num_classes)
+    labels = check_classes(num_classes, labels)
     head = _classification_head(backbone, num_classes, dropout, "classifier")
     return _model(backbone.input, head(backbone.output["sequence_output"]), "token_classifier", backbone, labels=labels)
 
@@ -349,7 +353,7 @@ def text_embedder(backbone, pooling=None, normalize=None, **settings):
 
 
 def _model(inputs, outputs, task, backbone, **identity):
-    """inputs, outputs, name of the builder, its backbone, `labels` or `embedder` -> a BertModel."""
+    """inputs, outputs, name of the builder, its backbone, `labels` and the like -> a BertModel."""
     return BertModel(inputs, outputs, name=task, task=task, config=backbone.config, **identity)
 
 
@@ -362,16 +366,6 @@ def _classification_head(backbone, num_classes, dropout, name):
         initializer_range=backbone.config.initializer_range,
         name=name,
     )
-
-
-def _checked_labels(labels, num_classes):
-    """names of classes or None, their number -> the names as a tuple, or None."""
-    if check_positive_integer("num_classes", num_classes) == 1:
-        raise ValueError(
-            "`num_classes` must be at least 2: with a single class every answer is that class. For a score, build a "
-            "text_regressor. Received: num_classes=1."
-        )
-    return None if labels is None else check_names("labels", labels, "num_classes", num_classes)
 
 
 def _layer(model, kind, name):

@@ -11,12 +11,13 @@ from keras_bert.checkpoints import sentence_transformers
 from keras_bert.checkpoints.cross_encoders import with_score
 from keras_bert.checkpoints.embedders import remark, with_embedder, write_embedder
 from keras_bert.checkpoints.heads import HEADS
-from keras_bert.checkpoints.weights import build, check_rows, check_vocabulary_size, read_json
+from keras_bert.checkpoints.weights import build, check_rows, check_vocabulary_size, read_json, write_json
+from keras_bert.long_texts import check_reads_rows, in_windows, length_of_rows
 from keras_bert.models import check_built
 from keras_bert.utils.checks import check_rate
 from keras_bert.utils.files import written_beside
 
-__all__ = ["load_pretrained", "save_pretrained"]
+__all__ = ["load_pretrained", "save_pretrained", "takes_pairs", "task_of", "trained_length"]
 
 # What save_pretrained writes in each layout, the file that tells the layout first; tokenizer.json of Hugging Face's and
 # Google's only for added tokens.
@@ -93,12 +94,12 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
         backbone_dropout: Dropped share of the backbone's activations and attention weights while training; None: as the
             checkpoint's configuration says. A new head takes this rate too, unless `dropout` is given; a stored one
             keeps its own.
-        **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`. The checkpoint's own classes
-            and labels are the defaults; its labels in another order reorder its classes; if you ask for others, the
-            head starts random. `score_activation` of a text regressor: by default a cross-encoder's own; where there
-            is one, `fit` trains the value before it. `pooling`, `normalize` and the further settings of a text
-            embedder: by default those of its sentence-transformers folder. A warning says what these are; a backbone
-            too knows them, for `embed`.
+        **head_arguments: Arguments of that builder: `num_classes`, `labels`, `dropout`, `multi_label`. The checkpoint's
+            own classes and labels are the defaults, and whether a text may have several, with their thresholds; its
+            labels in another order reorder its classes; if you ask for others, the head starts random.
+            `score_activation` of a text regressor: by default a cross-encoder's own; where there is one, `fit` trains
+            the value before it. `pooling`, `normalize` and the further settings of a text embedder: by default those of
+            its sentence-transformers folder. A warning says what these are; a backbone too knows them, for `embed`.
 
     Returns:
         A pair: the functional `keras.Model` that the builder gives, under the current dtype policy, and the
@@ -135,12 +136,90 @@ def load_pretrained(source, task="backbone", backbone_dropout=None, **head_argum
         config = dataclasses.replace(checkpoint.config, **rates)
         checkpoint = dataclasses.replace(checkpoint, config=config)
     model = build(checkpoint, task, head_arguments)
+    if checkpoint.windows is not None and task in ("text_classifier", "text_regressor"):
+        model = in_windows(model, **dataclasses.asdict(checkpoint.windows))
     if model.embedder is not None and (said := remark(checkpoint, model.embedder, head_arguments)):
         warnings.warn(said, stacklevel=2)
     return model, checkpoint.tokenizer
 
 
-def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, layout="hugging_face"):
+def task_of(source):
+    """Finds out for what a checkpoint was trained, by its config.json.
+
+    Args:
+        source: A directory in Hugging Face's layout, or a hub id, as in `load_pretrained`.
+
+    Returns:
+        The name of a builder, to be given to `load_pretrained` as its `task`.
+
+    Raises:
+        ValueError: If it is in another layout, or has no head.
+
+    Example:
+    >>> import tempfile
+    >>> from keras_bert import BertConfig, models
+    >>> directory = tempfile.mkdtemp()
+    >>> save_pretrained(models.text_regressor(models.backbone(BertConfig.named("tiny"))), None, directory)
+    >>> task_of(directory)
+    'text_regressor'
+    """
+    directory = _directory_of(source)
+    folder, layout = _folder_of(directory)
+    task = None
+    if layout == "hugging_face":
+        task = _format("hugging_face").trained_task(read_json(folder / "config.json"))
+        if task == "backbone" and (directory / sentence_transformers.MODULES).is_file():
+            task = "text_embedder"
+    if task in (None, "backbone"):
+        raise ValueError(
+            f"{source} doesn't say for what it was trained: its config.json names no head in `architectures`. Choose a "
+            f"`task`, one of {', '.join(name for name in HEADS if name != 'backbone')}."
+        )
+    return task
+
+
+def takes_pairs(source):
+    """Finds out whether a text classifier or regressor was trained on pairs of texts, as `save_pretrained` keeps it.
+
+    Args:
+        source: As in `task_of`.
+
+    Returns:
+        True, or False if the checkpoint doesn't say so.
+    """
+    folder, layout = _folder_of(_directory_of(source))
+    return layout == "hugging_face" and _format(layout).is_of_pairs(read_json(folder / "config.json"))
+
+
+def trained_length(source):
+    """Finds the most tokens of a row with which a checkpoint was trained, as `save_pretrained` keeps it.
+
+    Args:
+        source: As in `task_of`.
+
+    Returns:
+        An integer, or None if the checkpoint doesn't say.
+
+    Example:
+    >>> import tempfile
+    >>> from keras_bert import BertConfig, models
+    >>> directory = tempfile.mkdtemp()
+    >>> save_pretrained(models.backbone(BertConfig.named("tiny")), None, directory)
+    >>> trained_length(directory) is None
+    True
+    """
+    path = sentence_transformers.model_folder(_directory_of(source)) / "tokenizer_config.json"
+    length = read_json(path).get("model_max_length") if path.is_file() else None
+    return length if isinstance(length, int) and 0 < length < 2**31 else None  # transformers writes 1e30 for none
+
+
+def _directory_of(source):
+    """Directory or name to download by -> the directory."""
+    directory = Path(os.fspath(source)).expanduser()
+    return directory if directory.is_dir() else _download(os.fspath(source))
+
+
+def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, layout="hugging_face", max_length=None):
     """Saves a model and its tokenizer in Hugging Face's layout: config.json, model.safetensors, vocab.txt.
 
     transformers loads the directory too, with the same logits. A text embedder has sentence-transformers' files around
@@ -157,10 +236,14 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
             vocab.txt; or `"keras_hub"` for a preset, of a model whose arithmetic and head KerasHub has: one that came
             from there. These two have no place for labels, and a warning names the model's own; nor for text
             embedders.
+        max_length: The most tokens of a row with which the model was trained; kept beside the vocabulary, for
+            `keras_bert.checkpoints.trained_length` and for transformers' tokenizers. None: as many as the model has
+            positions. A preset has no place for it.
 
     Raises:
-        ValueError: If the directory holds something, the labels don't fit the model, the vocabulary isn't as large as
-            the token embedding, or the layout can't say what the model computes.
+        ValueError: If the directory holds something, the labels don't fit the model, `max_length` is more than its
+            positions, the vocabulary isn't as large as the token embedding, or the layout can't say what the model
+            computes.
 
     Example:
     >>> import tempfile
@@ -175,8 +258,17 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
         raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
     check_built(model)
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer to be saved")
+    if layout != "hugging_face":
+        check_reads_rows(model, 'Save it with layout="hugging_face".')
+    if max_length is not None:
+        max_length = length_of_rows(model, max_length)
+        if layout == "keras_hub":
+            raise ValueError('A preset has no place for `max_length`. Leave it out, or use layout="hugging_face".')
     with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
         _format(layout).write(model, tokenizer, beside, labels)
+        if max_length is not None and tokenizer is not None:
+            path = beside / "tokenizer_config.json"
+            write_json(path, {**read_json(path), "model_max_length": max_length})
         if layout == "hugging_face":
             write_embedder(model, beside)
 
@@ -198,6 +290,15 @@ def _open(source, task, given):
     if prefix := _checkpoint_prefix(directory):
         return with_embedder(_format("google").open_checkpoint(prefix.parent, prefix), prefix.parent, task)
     directory = directory if directory.is_dir() else _download(name)
+    folder, layout = _folder_of(directory)
+    checkpoint = with_embedder(_format(layout).open_checkpoint(folder), directory, task)
+    if layout != "hugging_face" or "score_activation" in given:
+        return checkpoint
+    return with_score(checkpoint, directory, folder, task)
+
+
+def _folder_of(directory):
+    """directory -> the folder in it with the model, and its layout; a `ValueError` if it is in none."""
     folder = sentence_transformers.model_folder(directory)
     layout = _layout_of(folder)
     if layout is None:
@@ -207,10 +308,7 @@ def _open(source, task, given):
             "(config.json, model.safetensors, vocab.txt), Google's (bert_config.json, bert_model.ckpt.index, "
             "bert_model.ckpt.data-*, vocab.txt) or a KerasHub preset (config.json, model.weights.h5, tokenizer.json)."
         )
-    checkpoint = with_embedder(_format(layout).open_checkpoint(folder), directory, task)
-    if layout != "hugging_face" or "score_activation" in given:
-        return checkpoint
-    return with_score(checkpoint, directory, folder, task)
+    return folder, layout
 
 
 def _checkpoint_prefix(path):

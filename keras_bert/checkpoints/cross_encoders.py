@@ -10,6 +10,8 @@ from keras_bert.checkpoints.torch_activations import activation_of_torch
 def with_score(checkpoint, directory, folder, task):
     """Gives a checkpoint the activation that makes its score, if it is a cross-encoder.
 
+    One of several classes that are scored one by one, each by a sigmoid, is one of several labels a text.
+
     Args:
         checkpoint: A `Checkpoint` in Hugging Face's layout.
         directory: `Path` of the directory that was asked for.
@@ -26,6 +28,8 @@ def with_score(checkpoint, directory, folder, task):
     if bias is None or task not in ("text_regressor", "text_classifier") or task not in checkpoint.head_tasks:
         return checkpoint
     activation = score_activation(directory, folder, checkpoint.config, bias[0])
+    if bias[0] > 1:
+        return dataclasses.replace(checkpoint, multi_label=True) if activation == "sigmoid" else checkpoint
     return dataclasses.replace(checkpoint, score_activation=activation)
 
 
@@ -42,8 +46,8 @@ def score_activation(directory, folder, config, num_classes):
         Name of a Keras activation; None for none, or if it is no cross-encoder.
 
     Raises:
-        ValueError: If it is an activation that this library doesn't know, several classes are scored one by one, or
-            something else than a transformer makes the scores.
+        ValueError: If it is an activation that this library doesn't know, or one of several classes that is neither a
+            softmax nor a sigmoid, or something else than a transformer makes the scores.
     """
     contents = optional_json(folder / "config.json")
     settings = optional_json(directory / SETTINGS) if is_folder(directory) else {}
@@ -63,11 +67,11 @@ def score_activation(directory, folder, config, num_classes):
         return None  # as classifiers have it
     mend = "Pass score_activation=..., the name of the Keras activation that makes the score."
     activation = activation_of_torch(path or default, f"The cross-encoder {directory}", mend)
-    if num_classes > 1 and activation != "linear":
+    if num_classes > 1 and activation not in ("linear", "sigmoid"):
         raise ValueError(
             f"The cross-encoder {directory} scores each of its {num_classes} classes by itself, with {path}. This "
-            'library\'s classifiers choose one class, with a softmax. Load it with task="backbone" and put a head of '
-            "your own on it."
+            'library\'s classifiers have a softmax, or a sigmoid for each class. Load it with task="backbone" and put '
+            "a head of your own on it."
         )
     return None if activation == "linear" else activation
 

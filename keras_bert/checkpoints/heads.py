@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_bert import models
 from keras_bert.config import EmbedderConfig
-from keras_bert.utils.checks import check_names
+from keras_bert.utils.checks import check_boolean, check_names
 
 # Task, which is its builder's name -> the names of its heads' layers.
 HEADS = {
@@ -27,6 +27,7 @@ class Head(NamedTuple):
     arguments: dict  # for the task's builder
     new_layers: tuple = ()  # names of the layers that start random, not from the checkpoint
     order: list | None = None  # class i is stored as class order[i]; None: the classes stand as they are stored
+    thresholds: tuple | None = None  # of a classifier of several labels a text; None: as its builder has them
 
 
 class StoredHead(NamedTuple):
@@ -51,32 +52,40 @@ def head_of(checkpoint, task, given):
         return _embedder_head(checkpoint.embedder, given)
     num_classes, labels = _wanted_classes(task, given)
     stored, dropout = stored_head(checkpoint, task), given.get("dropout")
+    multi_label = given.get("multi_label")
 
-    def head(num_classes, labels, dropout, **others):
+    def head(num_classes, labels, dropout, multi_label, **others):
         """arguments, of which the builder takes some -> `Head`."""
-        arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout}
+        arguments = {"num_classes": num_classes, "labels": labels, "dropout": dropout, "multi_label": multi_label}
         arguments["score_activation"] = given.get("score_activation", checkpoint.score_activation)
         return Head({name: value for name, value in arguments.items() if name in accepted}, **others)
 
-    # New: there is no such head, or it has other classes.
+    # New: there is no such head, it has other classes, or it chooses them in another way.
     if stored is None and num_classes is None:
         raise ValueError(
             f"{checkpoint.origin} has no head of a {task}, so the number of classes isn't known. "
             "Pass num_classes=... or labels=[...]."
         )
     if stored is None or not stored.has(num_classes, labels):
-        return head(num_classes, labels, dropout, new_layers=HEADS[task])
+        return head(num_classes, labels, dropout, bool(multi_label), new_layers=HEADS[task])
+    if multi_label is not None and checkpoint.multi_label not in (None, check_boolean("multi_label", multi_label)):
+        labels = labels or stored.labels
+        return head(stored.num_classes, labels, dropout, multi_label, new_layers=HEADS[task])
 
     # As it is stored, under its own names or those that the user gives to nameless classes.
     if "labels" in accepted:
-        _check_stored_classifier(checkpoint, stored.num_classes)
+        _check_stored_classifier(checkpoint, stored.num_classes, task)
     dropout = checkpoint.head_dropout if dropout is None else dropout
+    multi_label = bool(checkpoint.multi_label if multi_label is None else multi_label)
+    thresholds = checkpoint.thresholds if multi_label else None
     if labels is None or stored.labels is None:
-        return head(stored.num_classes, labels or stored.labels, dropout)
+        return head(stored.num_classes, labels or stored.labels, dropout, multi_label, thresholds=thresholds)
 
     # With its classes in the user's order.
     order = [stored.labels.index(label) for label in labels]
-    return head(stored.num_classes, labels, dropout, order=order if labels != stored.labels else None)
+    thresholds = thresholds and tuple(thresholds[number] for number in order)
+    order = order if labels != stored.labels else None
+    return head(stored.num_classes, labels, dropout, multi_label, order=order, thresholds=thresholds)
 
 
 def _embedder_head(stored, given):
@@ -95,7 +104,7 @@ def _embedder_head(stored, given):
 
 def _accepted_arguments(task, given):
     """task, the user's arguments -> names of those that the task's head takes; a `ValueError` if there are others."""
-    accepted = {"num_classes", "labels", "dropout", "score_activation"}
+    accepted = {"num_classes", "labels", "dropout", "multi_label", "score_activation"}
     accepted &= inspect.signature(getattr(models, task)).parameters.keys()
     if task == "text_embedder":
         accepted = {field.name for field in dataclasses.fields(EmbedderConfig)}
@@ -131,12 +140,12 @@ def stored_head(checkpoint, task):
     return StoredHead(checkpoint.shapes[bias][0], checkpoint.labels if has_labels else None)
 
 
-def _check_stored_classifier(checkpoint, num_classes):
-    """checkpoint, its number of classes -> None; a `ValueError` if it has several labels a text, or unusable names."""
-    if checkpoint.multi_label:
+def _check_stored_classifier(checkpoint, num_classes, task):
+    """checkpoint, its number of classes, task -> None; a `ValueError` for several labels a token, or unusable names."""
+    if checkpoint.multi_label and task == "token_classifier":
         raise ValueError(
-            f"The config.json of {checkpoint.origin} has problem_type='multi_label_classification': a text may have "
-            "several of its classes, each with a sigmoid. This library's classifiers choose one class, with a softmax. "
+            f"The config.json of {checkpoint.origin} has problem_type='multi_label_classification': a token may have "
+            "several of its classes, each with a sigmoid. This library's token classifiers choose one, with a softmax. "
             'Load it with task="backbone" and put a head of your own on it, or change problem_type if it is wrong.'
         )
     labels = checkpoint.labels

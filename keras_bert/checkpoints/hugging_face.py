@@ -1,5 +1,6 @@
 """Hugging Face's layout, which is also this library's own: config.json, model.safetensors, vocab.txt."""
 
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from safetensors.numpy import save_file
 
 from keras_bert.checkpoints.torch_activations import name_in_torch
 from keras_bert.checkpoints.weights import Checkpoint, foreign_weights, open_tokenizer, read_json, write_json
-from keras_bert.config import BertConfig
+from keras_bert.config import BertConfig, Windows
+from keras_bert.long_texts import windows_of
+from keras_bert.utils.checks import check_thresholds
 
 # Layer of this library -> layers of BertModel and of the heads in transformers.
 _ENCODER_LAYER = {
@@ -34,6 +37,7 @@ _LAYERS = {
     "regressor/dense": "classifier",
     "span/dense": "qa_outputs",
 }
+_OWN = "keras_bert"  # key of config.json under which stands what transformers has no name for
 _KINDS = {"kernel": "weight", "embeddings": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}
 
 # Field of BertConfig -> key of config.json.
@@ -78,6 +82,9 @@ _ARCHITECTURES = {
     "span_predictor": "BertForQuestionAnswering",
 }
 
+# problem_type of config.json -> whether a text may have several of a classifier's labels.
+_MULTI_LABEL = {"single_label_classification": False, "multi_label_classification": True}
+
 
 def open_checkpoint(directory):
     """Directory in Hugging Face's layout -> a `Checkpoint`; arrays are read one by one, when they are asked for."""
@@ -96,7 +103,10 @@ def open_checkpoint(directory):
         labels=_labels_from(contents, directory),
         head_dropout=contents.get("classifier_dropout"),
         head_tasks=_head_tasks(contents),
-        multi_label=contents.get("problem_type") == "multi_label_classification",
+        multi_label=_MULTI_LABEL.get(contents.get("problem_type")),
+        thresholds=_own_from(contents, "thresholds", _thresholds_of(weights.shapes.get("classifier.bias")), directory),
+        pairs=is_of_pairs(contents),
+        windows=_own_from(contents, "windows", lambda fields: Windows(**fields), directory),
     )
 
 
@@ -295,8 +305,37 @@ def config_to(model, labels):
     if task == "text_regressor":  # sentence-transformers would give the sigmoid of any score otherwise
         contents["sentence_transformers"] = {"activation_fn": name_in_torch(model.score_activation or "linear")}
     if task != "token_classifier":
-        contents["problem_type"] = "regression" if task == "text_regressor" else "single_label_classification"
-    return contents
+        kinds = {of_several: kind for kind, of_several in _MULTI_LABEL.items()}
+        contents["problem_type"] = "regression" if task == "text_regressor" else kinds[model.multi_label]
+    own = {"thresholds": list(model.thresholds)} if model.multi_label else {}
+    if model.pairs:
+        own["pairs"] = True
+    if (windows := windows_of(model)) is not None:
+        own["windows"] = dataclasses.asdict(windows)
+    return {**contents, _OWN: own} if own else contents
+
+
+def _own_from(config, key, read, origin):
+    """config.json's contents, a key of this library's own, function that reads its value, directory -> what it gives.
+
+    None if there is no such key.
+    """
+    try:
+        value = (config.get(_OWN) or {}).get(key)
+        return None if value is None else read(value)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"The config.json of {origin} has wrong {key}: {error} Mend or remove them.") from error
+
+
+def is_of_pairs(config):
+    """Contents of a config.json -> whether its head was trained on pairs of texts, as far as it says."""
+    own = config.get(_OWN)
+    return isinstance(own, dict) and own.get("pairs") is True
+
+
+def _thresholds_of(shape):
+    """shape of a head's bias, None for no head -> function: thresholds as they are stored -> those of its classes."""
+    return lambda values: shape and check_thresholds(f"{_OWN}.thresholds", values, shape[0])
 
 
 def _labels_from(config, origin):
@@ -317,6 +356,16 @@ def _tokenizer_from(directory, tokenizer_class):
     if any((directory / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
         return tokenizer_class.load(directory)
     return None
+
+
+def trained_task(config):
+    """Contents of a config.json -> the task of the architecture that it names, or None."""
+    named = config.get("architectures") or []
+    task = next((task for task, architecture in _ARCHITECTURES.items() if architecture in named), None)
+    if task == "text_classifier" and not _MULTI_LABEL.get(config.get("problem_type")):  # regressors share it
+        one_class = len(config.get("id2label") or "ab") == 1 or config.get("num_labels") == 1
+        return "text_regressor" if one_class or config.get("problem_type") == "regression" else task
+    return task
 
 
 def _head_tasks(config):

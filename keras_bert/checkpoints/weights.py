@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_bert import models
 from keras_bert.checkpoints.heads import head_of, stored_head
-from keras_bert.config import BertConfig, EmbedderConfig
+from keras_bert.config import BertConfig, EmbedderConfig, Windows
 from keras_bert.layers.quantized import check_not_quantized
 from keras_bert.utils.checks import some_of
 
@@ -32,9 +32,12 @@ class Checkpoint:
         labels: Names of the classes of its classifier, or None.
         head_dropout: Dropout of its classifier, or None for the encoder's.
         head_tasks: The tasks that its classifier is for.
-        multi_label: Whether its classifier gives any number of classes at once, each with a sigmoid.
+        multi_label: Whether its classifier gives any number of classes at once, each with a sigmoid; None: unsaid.
+        thresholds: The least probability of each of these classes, or None.
         score_activation: Name of the activation that makes its score, of a regressor, or None.
         embedder: The `EmbedderConfig` by which it makes vectors of texts, or None.
+        pairs: Whether its head is known to be for pairs of texts.
+        windows: The `Windows` by which its classifier reads long texts, or None.
         adjust: Gives a model the arithmetic of this checkpoint that `config` can't say, or None.
     """
 
@@ -48,9 +51,12 @@ class Checkpoint:
     labels: tuple | None = None
     head_dropout: float | None = None
     head_tasks: tuple = ("text_classifier", "text_regressor", "token_classifier")
-    multi_label: bool = False
+    multi_label: bool | None = None
+    thresholds: tuple | None = None
     score_activation: str | None = None
     embedder: EmbedderConfig | None = None
+    pairs: bool = False
+    windows: Windows | None = None
     adjust: Callable | None = None
 
 
@@ -67,6 +73,10 @@ def build(checkpoint, task, head_arguments):
             variable.assign(variable.numpy()[..., head.order])
     if checkpoint.adjust is not None:
         checkpoint.adjust(model)
+    if head.thresholds is not None:
+        model.keep_thresholds(head.thresholds)
+    if checkpoint.pairs and task in ("text_classifier", "text_regressor") and not head.new_layers:
+        model.keep_pairs()
     if task == "backbone":
         model.keep_embedder(checkpoint.embedder)
     return model
@@ -83,6 +93,16 @@ def variables_of(model):
     return variables
 
 
+def arrays_of(model):
+    """model -> {this library's name: float32 array}: of an adapted model those of the plain one that it stands for."""
+    arrays = {name: np.asarray(variable, "float32") for name, variable in variables_of(model).items()}
+    for layer in model.layers:
+        if getattr(layer, "lora", None) is not None:
+            arrays = {name: array for name, array in arrays.items() if not name.startswith(f"{layer.name}/lora/")}
+            arrays |= {f"{layer.name}/{dense}/kernel": kernel for dense, kernel in layer.merged_kernels().items()}
+    return arrays
+
+
 def foreign_weights(model, foreign_names, orient):
     """model and a format's names -> {the format's name: float32 array}, to be written."""
     if model.random_weights:
@@ -93,7 +113,7 @@ def foreign_weights(model, foreign_names, orient):
             stacklevel=4,
         )
     weights = {}
-    for name, variable in variables_of(model).items():
+    for name, array in arrays_of(model).items():
         try:
             parts = foreign_names(name)
         except KeyError as error:
@@ -101,7 +121,6 @@ def foreign_weights(model, foreign_names, orient):
                 f"The model has a weight {name!r}, which BERT and its heads don't have. This layout takes models of "
                 'keras_bert.models only; save others with model.save("....keras").'
             ) from error
-        array = np.asarray(variable.numpy(), "float32")
         for part, values in zip(parts, np.split(array, len(parts), axis=-1), strict=True):
             # safetensors writes the bytes as they lie in memory: without the copy, a transposed array is wrong there.
             weights[part] = np.ascontiguousarray(orient(name, values))
@@ -158,6 +177,13 @@ def check_nothing_lost(model, labels, layout):
         warnings.warn(
             f"{layout} layout has no place for the model's labels, {', '.join(map(repr, own))}: they aren't saved. "
             'Pass them to load_pretrained as labels=[...], or use layout="hugging_face".',
+            stacklevel=4,
+        )
+    if model.multi_label:
+        warnings.warn(
+            f"{layout} layout can't say that a text may have several labels, nor by which thresholds, "
+            f"{', '.join(map(str, model.thresholds))}. Pass multi_label=True to load_pretrained, and these to the "
+            'model\'s keep_thresholds, or use layout="hugging_face".',
             stacklevel=4,
         )
     for name in ("score_activation", "embedder"):
@@ -279,7 +305,13 @@ def _copy_weights(checkpoint, model, task, new_layers):
     report = []
     if missing:
         report.append(f"these weights start random, not from the checkpoint: {', '.join(part for _, part in missing)}")
-    if "classifier" in new_layers and stored_head(checkpoint, task) is not None and checkpoint.labels:
+    if "classifier" in new_layers and checkpoint.multi_label not in (None, model.multi_label):
+        report.append(
+            f"the checkpoint's classifier is for {'several labels' if checkpoint.multi_label else 'one label'} a text, "
+            f"this one has multi_label={model.multi_label}; if the checkpoint is wrong, mend problem_type in its "
+            "config.json"
+        )
+    elif "classifier" in new_layers and stored_head(checkpoint, task) is not None and checkpoint.labels:
         report.append(
             f"the checkpoint's classes are {some_of(map(repr, checkpoint.labels))}, not those asked for; if you only "
             "want to rename them, load it without `labels`, and pass `labels` to save_pretrained or predictor"

@@ -7,10 +7,11 @@ import numbers
 
 import tensorflow as tf
 
-from keras_bert.data.labelled_texts import LabelledTexts, check_scores, is_blank
+from keras_bert.data.epochs import shuffled_epochs
+from keras_bert.data.files.labelled_texts import LabelledTexts, check_scores, is_blank
+from keras_bert.data.files.text_groups import TextGroups
 from keras_bert.data.packing import check_max_length, model_inputs
 from keras_bert.data.text_batches import SHUFFLE_BUFFER, chunked
-from keras_bert.data.text_groups import TextGroups
 from keras_bert.utils.checks import check_positive_integer, check_range
 from keras_bert.utils.files import first_of
 
@@ -62,9 +63,8 @@ def embedding_batches(
         _, text = tf.raw_ops.UniqueV2(x=texts["token_ids"], axis=[0])  # rows that are the same
         return inputs, tf.ensure_shape(tf.stack([group, role, text], axis=1), [None, 3])
 
-    texts = _texts(lambda: iter(groups), (tf.string,) * groups.num_texts, len(groups), max_length, seed)
-    batches = texts.batch(batch_size, drop_remainder).map(batch_of, tf.data.AUTOTUNE)
-    return _counted(batches, len(groups) // batch_size if drop_remainder else -(-len(groups) // batch_size))
+    texts = _texts(lambda: iter(groups), (tf.string,) * groups.num_texts, max_length, seed)
+    return _batches(texts, len(groups), batch_size, drop_remainder, batch_of, seed)
 
 
 def similarity_batches(
@@ -122,30 +122,36 @@ def similarity_batches(
         """-> tuples: two strings and a number."""
         return ((*texts, float(score)) for *texts, score in pairs)
 
-    texts = _texts(rows, (tf.string, tf.string, tf.float32), len(pairs), max_length, seed)
+    texts = _texts(rows, (tf.string, tf.string, tf.float32), max_length, seed)
     is_alone = len(pairs) % batch_size == 1
-    batches = texts.batch(batch_size, drop_remainder=is_alone).map(batch_of, tf.data.AUTOTUNE)
-    return _counted(batches, len(pairs) // batch_size if is_alone else -(-len(pairs) // batch_size))
+    return _batches(texts, len(pairs), batch_size, is_alone, batch_of, seed)
 
 
-def _texts(rows, dtypes, count, max_length, seed):
-    """function: -> iterator of tuples, types of their items, how many, ... -> a dataset of them, shuffled by a seed."""
+def _texts(rows, dtypes, max_length, seed):
+    """function: -> iterator of tuples, types of their items, ... -> a dataset of them; a `ValueError` for arguments."""
     check_max_length(max_length)
     if seed is not None and not isinstance(seed, numbers.Integral):
         raise ValueError(f"`seed` must be an integer, or None for the order as it is. Received: seed={seed!r}.")
-    texts = chunked(rows, dtypes).unbatch()
-    return texts if seed is None else texts.shuffle(min(count, SHUFFLE_BUFFER), seed=seed)
+    return chunked(rows, dtypes).unbatch()
+
+
+def _batches(texts, count, batch_size, drop_remainder, batch_of, seed):
+    """dataset, how many it holds, ..., function: columns of a batch -> inputs and targets, seed -> batches."""
+
+    def epoch_of(salt):
+        """salt of an epoch, or None -> its batches."""
+        order = texts
+        if salt is not None:
+            order = texts.shuffle(min(count, SHUFFLE_BUFFER), seed=salt, reshuffle_each_iteration=False)
+        return order.batch(batch_size, drop_remainder).map(batch_of, tf.data.AUTOTUNE)
+
+    return shuffled_epochs(epoch_of, count // batch_size if drop_remainder else -(-count // batch_size), seed)
 
 
 def _inputs(columns, before, tokenizer, max_length, multiple_of):
     """strings [B] of each role, what is put before each -> the model's inputs, one role after the other, [R, T]."""
     texts = [prompt + column if prompt else column for prompt, column in zip(before, columns, strict=True)]
     return model_inputs(tf.concat(texts, axis=0), tokenizer, max_length, multiple_of=multiple_of)
-
-
-def _counted(batches, count):
-    """dataset, its number of batches -> the same, which knows it."""
-    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
 def _check_negatives(groups, batch_size, drop_remainder):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_bert.data.files.squad import Questions
 from keras_bert.data.packing import joined
-from keras_bert.data.squad import Questions
 from keras_bert.data.text_batches import chunked, shuffled_batches
 from keras_bert.data.windows import check_stride, window_positions, window_spans
 from keras_bert.utils.checks import check_positive_integer, some_of

@@ -6,13 +6,16 @@ Legend of the shapes: B rows, T tokens, U units (words or characters), S windows
 import numpy as np
 import tensorflow as tf
 
+from keras_bert.data.class_weights import weights_in_order
+from keras_bert.data.files.tagged_sentences import TaggedSentences, check_learnable
 from keras_bert.data.packing import check_max_length
-from keras_bert.data.tagged_sentences import TaggedSentences, check_learnable
 from keras_bert.data.text_batches import chunked, shuffled_batches
 from keras_bert.data.windows import check_stride, default_stride, most_context, window_spans, windowed
 
 
-def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=None, seed=None, multiple_of=1):
+def tagging_batches(
+    sentences, tokenizer, tags, batch_size, max_length, stride=None, seed=None, multiple_of=1, class_weights=None
+):
     """Turns tagged sentences into batches for a token classifier.
 
     A unit's tag is on the first token that begins in it; a unit in which none begins is left out. Sentences that are
@@ -27,11 +30,12 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
         stride: The tokens that two windows share. None: a quarter of `max_length`.
         seed: As in `classification_batches`.
         multiple_of: As in `classification_batches`.
+        class_weights: A dict: each of `tags` -> its weight, as `keras_bert.data.class_weights` makes it. None: 1 each.
 
     Returns:
         A `tf.data.Dataset` of known cardinality. Its elements: a dict of `token_ids`, `segment_ids` and
-        `padding_mask`, int32 [B, T]; the tags' numbers, int32 [B, T]; and their weights, float32 [B, T]: 1 for the
-        first token of a unit, 0 elsewhere.
+        `padding_mask`, int32 [B, T]; the tags' numbers, int32 [B, T]; and their weights, float32 [B, T]: 1, or that of
+        its tag, for the first token of a unit, 0 elsewhere.
 
     Raises:
         ValueError: As in `check_tags`, or if a tag of the sentences isn't among `tags`, or an argument is out of its
@@ -78,7 +82,14 @@ def tagging_batches(sentences, tokenizer, tags, batch_size, max_length, stride=N
     chunks = chunked(rows, (tf.string,) * 4)
     count = chunks.map(lambda texts, *_: _num_windows(tokenizer(texts), room, stride))
     count = int(count.reduce(np.int64(0), tf.add))
-    return shuffled_batches(chunks.map(label).unbatch(), count, tokenizer, batch_size, seed, multiple_of)
+    change = None
+    if class_weights is not None:
+        weights_of_tags = tf.constant(weights_in_order(class_weights, tags), tf.float32)
+
+        def change(inputs, labels, weights):
+            return inputs, labels, weights * tf.gather(weights_of_tags, labels)
+
+    return shuffled_batches(chunks.map(label).unbatch(), count, tokenizer, batch_size, seed, multiple_of, change)
 
 
 def tokens_of_units(texts, starts, ends, token_starts, token_ends):

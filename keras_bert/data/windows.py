@@ -42,6 +42,84 @@ def windowed(token_ids, tokenizer, max_length, stride):
     return joined(windows, None, tokenizer), positions, begins.value_rowids()
 
 
+def window_rows(token_ids, tokenizer, windows):
+    """Puts the windows of each text side by side in one row, as sequences that don't see each other.
+
+    All windows of a text but its last are full, so that each begins at a multiple of their length.
+
+    Args:
+        token_ids: Ragged int32 [B, (T)].
+        tokenizer: The `WordPieceTokenizer` that they come from.
+        windows: The `Windows` of a model. Of a text with more than `most` of them the rest isn't read.
+
+    Returns:
+        A dict of ragged int32 [B, (L)], as from `pack`, and `padding_mask`: k for the tokens of the k-th window.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcde"])
+    >>> windows = keras_bert.config.Windows(length=4, stride=1)
+    >>> rows = window_rows(tokenizer(["a b c d", "e"]), tokenizer, windows)
+    >>> rows["token_ids"].to_list(), rows["padding_mask"].to_list()
+    ([[2, 5, 6, 3, 2, 6, 7, 3, 2, 7, 8, 3], [2, 9, 3]], [[1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3], [1, 1, 1]])
+    """
+    if windows.most is not None:
+        room = windows.length - 2
+        token_ids = token_ids[:, : room + (windows.most - 1) * (room - windows.stride)]
+    rows, _, texts = windowed(token_ids, tokenizer, windows.length, windows.stride)
+    lengths = rows["token_ids"].row_lengths()  # [S]
+    counts = tf.math.segment_sum(tf.ones_like(texts), texts)  # [B]
+    numbers = tf.cast(tf.ragged.range(1, counts + 1).values, tf.int32)  # [S]
+    rows["padding_mask"] = rows["token_ids"].with_values(tf.repeat(numbers, lengths))
+    row_lengths = tf.math.segment_sum(lengths, texts)  # [B]
+    return {name: tf.RaggedTensor.from_row_lengths(ragged.values, row_lengths) for name, ragged in rows.items()}
+
+
+def whole_windows(inputs, tokenizer, length):
+    """Pads rows of several windows to whole ones: inputs [B, L], tokenizer, tokens T of a window -> inputs [B, W * T].
+
+    Rows of one window each stay as they are.
+
+    Example:
+    >>> tokenizer = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"])
+    >>> ids = tf.constant([[2, 5, 5, 3, 2, 5, 3]])
+    >>> whole_windows({"token_ids": ids}, tokenizer, length=4)["token_ids"].numpy().tolist()
+    [[2, 5, 5, 3, 2, 5, 3, 0]]
+    """
+    width = tf.shape(inputs["token_ids"])[1]
+    more = tf.where(width > length, -width % length, 0)
+    fillings = {"token_ids": tokenizer.padding_id}
+    return {
+        name: tf.pad(values, [[0, 0], [0, more]], constant_values=fillings.get(name, 0))
+        for name, values in inputs.items()
+    }
+
+
+def check_windows(windows, max_length, cut="end", num_texts=1):
+    """Raises a `ValueError` unless texts can be read in a model's windows.
+
+    Args:
+        windows: A `Windows`.
+        max_length: The most tokens of a row that the user wants.
+        cut: What a long text is to lose.
+        num_texts: 2 for pairs.
+
+    Raises:
+        ValueError: If windows have another length, texts are to lose their middle, or come in pairs.
+
+    Example:
+    >>> check_windows(keras_bert.config.Windows(length=128, stride=32), max_length=128)
+    """
+    if max_length != windows.length:
+        raise ValueError(
+            f"The model reads windows of {windows.length} tokens. Received: max_length={max_length}. Give "
+            f"max_length={windows.length}, or make the model with others."
+        )
+    if cut != "end":
+        raise ValueError(f"Texts in windows lose nothing. Received: cut={cut!r}. Leave it out.")
+    if num_texts == 2:
+        raise ValueError("Pairs of texts don't run in windows. Give single texts, or a model without `windows`.")
+
+
 def check_stride(stride, room):
     """Raises a `ValueError` unless windows with `room` for so many tokens of a text advance when they overlap.
 

@@ -51,6 +51,24 @@ def loss_object(loss):
     return LossFunctionWrapper(found, name=loss if isinstance(loss, str) else get_object_name(found))
 
 
+def check_loss_of_several_labels(loss):
+    """What `compile` takes as a loss -> None; a `ValueError` if it is known to be wrong for several labels a text."""
+    [loss] = keras.tree.flatten(loss) if isinstance(loss, (dict, list, tuple)) and len(loss) == 1 else [loss]
+    if loss is None or isinstance(loss, (dict, list, tuple)):
+        return
+    loss = loss_object(loss)
+    function, of_logits = getattr(loss, "fn", None), getattr(loss, "_fn_kwargs", {}).get("from_logits", False)
+    of_one_label = ("sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy")
+    of_probabilities = ("binary_crossentropy", "binary_focal_crossentropy")
+    name = getattr(function, "__name__", "")
+    if name in of_one_label or (name in of_probabilities and not of_logits):
+        reason = "is for one label a text" if name in of_one_label else "takes probabilities, not the model's logits"
+        raise ValueError(
+            f"`loss` doesn't fit a text_classifier with multi_label=True: {loss.name} {reason}. Give "
+            "keras.losses.BinaryCrossentropy(from_logits=True), and labels [B, C] of 1 and 0."
+        )
+
+
 def check_clips_sums(optimizer):
     """Raises a `ValueError` if the optimizer would clip gradients before they are summed over the replicas."""
     names = ("clipnorm", "global_clipnorm", "clipvalue")
@@ -256,3 +274,23 @@ def digest_of_weights(variables):
     for variable in variables:
         digest.update(keras.ops.convert_to_numpy(variable).tobytes())  # bfloat16 has no buffer to take them from
     return digest.hexdigest()
+
+
+def outputs_with(model, inputs, layer, result):
+    """Runs a functional model with one of its layers' results replaced.
+
+    Args:
+        model: A functional model.
+        inputs: Its inputs.
+        layer: One of its layers.
+        result: What stands for the layer's result wherever the layer gives vectors of tokens.
+
+    Returns:
+        What the model gives.
+    """
+
+    def operation_of(operation):
+        """a layer or another operation -> itself; the replacement of the one layer."""
+        return operation if operation is not layer else lambda *args, **kwargs: result
+
+    return model._run_through_graph(model._standardize_inputs(inputs), operation_fn=operation_of)

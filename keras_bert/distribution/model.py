@@ -7,13 +7,13 @@ import keras
 from keras import ops, tree
 
 from keras_bert.config import BertConfig, EmbedderConfig
+from keras_bert.distribution.identity import KnowsItself
 from keras_bert.distribution.keras_internals import (
     DistributedTrainer,
-    KnownByClones,
     SummedGradients,
     check_clips_sums,
     check_keras_version,
-    digest_of_weights,
+    check_loss_of_several_labels,
     identity_carried_by,
     refuse_hdf5,
 )
@@ -23,7 +23,7 @@ from keras_bert.utils.checks import check_positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.Model):
+class BertModel(KnowsItself, ComputesWholeBatches, DistributedTrainer, keras.Model):
     """A functional `keras.Model` whose training doesn't depend on how many devices share the work.
 
     On one device it trains as `keras.Model` does, but that every optimizer gets whole gradients: Keras's own would take
@@ -35,9 +35,11 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
     of `keras_bert.losses`, always see the whole batch.
 
     It knows what it is: `task`, the name of its builder; `config`, the `BertConfig` of its encoder; `labels`, a tuple
-    of the names of its classes in the order of the logits, or None; `score_activation`, the name of the activation that
-    makes a regressor's score of what it gives, or None; and `embedder`, the `EmbedderConfig` of a text embedder, or of
-    a backbone whose checkpoint has one, or None. Each is None where a model wasn't made by a builder. And it knows its
+    of the names of its classes in the order of the logits, or None; `multi_label`, whether a text may have several of
+    these, and then `thresholds`, a tuple of the least probability of each, else None; `score_activation`, the name of
+    the activation that makes a regressor's score of what it gives, or None; `embedder`, the `EmbedderConfig` of a text
+    embedder, or of a backbone whose checkpoint has one, or None; and `pairs`, whether it was trained on pairs of texts,
+    as `keep_pairs` tells it. Each is None or False where a model wasn't made by a builder. And it knows its
     `random_weights`: the names of the matrices that its checkpoint lacked, as long as they hold the random numbers that
     they started with; what a head answers by them is chance. `.keras` files keep all of these; clones, whose weights
     are new, all but the last.
@@ -49,11 +51,14 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
         labels: The classes' names.
         score_activation: Name of a Keras activation.
         embedder: An `EmbedderConfig`, or a dict of its fields.
+        thresholds: The classes' least probabilities.
+        pairs: Whether it is for pairs of texts.
         random_weights: Name of each matrix that starts random -> the digest of its numbers.
         **kwargs: As in `keras.Model`.
 
     Raises:
-        ValueError: From `compile`, if `accumulate` isn't positive; if it is more than 1 on another backend than
+        ValueError: From `compile`, if the model is of several labels a text and the loss for one, or one of
+            probabilities; if `accumulate` isn't positive; if it is more than 1 on another backend than
             TensorFlow or with `jit_compile=True`; if a loss of `keras_bert.losses` isn't the only one, or can't take
             the model's vectors; and where a step is shared by replicas or parts, if a loss for each of several outputs
             isn't given by name, if weights are regularized, if `steps_per_execution` is more than 1, or if an optimizer
@@ -80,63 +85,26 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
         labels=None,
         score_activation=None,
         embedder=None,
+        thresholds=None,
+        pairs=False,
         random_weights=None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         identity = {"task": task, "config": config, "labels": labels}
-        identity |= {"score_activation": score_activation, "embedder": embedder}
+        identity |= {"score_activation": score_activation, "embedder": embedder, "thresholds": thresholds}
+        identity["pairs"] = pairs
         if task is None:
             identity |= identity_carried_by(self.outputs)
-        self._task, config, labels, self._score_activation, embedder = identity.values()
+        self._task, config, labels, self._score_activation, embedder, thresholds, pairs = identity.values()
         self._bert_config = BertConfig(**config) if isinstance(config, dict) else config
         self._labels = None if labels is None else tuple(labels)
         self.keep_embedder(EmbedderConfig(**embedder) if isinstance(embedder, dict) else embedder)
+        self._thresholds = None if thresholds is None else tuple(thresholds)
+        self._pairs = pairs
         self._random_weights = dict(random_weights or {})
         self._accumulate = 1
         self._whole_batch_loss = None
-
-    @property
-    def task(self):
-        return self._task
-
-    @property
-    def config(self):
-        return self._bert_config
-
-    @property
-    def labels(self):
-        return self._labels
-
-    @property
-    def score_activation(self):
-        return self._score_activation
-
-    @property
-    def embedder(self):
-        return self._embedder
-
-    @property
-    def identity(self):
-        of_head = {"labels": self.labels, "score_activation": self.score_activation, "embedder": self.embedder}
-        return {"task": self.task, "config": self.config, **of_head}
-
-    @property
-    def random_weights(self):
-        paths = {variable.path: variable for variable in self.weights}
-        return tuple(
-            name
-            for name, digest in self._random_weights.items()
-            if any(path.endswith(name) and digest_of_weights([variable]) == digest for path, variable in paths.items())
-        )
-
-    def keep_embedder(self, embedder):
-        """`EmbedderConfig` or None -> None; a backbone goes by its checkpoint's where vectors of texts are made."""
-        self._embedder = embedder
-
-    def mark_as_random(self, variables):
-        """{name: variable} that no checkpoint has set -> None; matrices are noted, for vectors start at 0 or 1."""
-        self._random_weights = {name: digest_of_weights([one]) for name, one in variables.items() if len(one.shape) > 1}
 
     def save(self, filepath, *args, **kwargs):
         refuse_hdf5(filepath)
@@ -157,6 +125,8 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
             "labels": self.labels and list(self.labels),
             "score_activation": self.score_activation,
             "embedder": self.embedder and dataclasses.asdict(self.embedder),
+            "thresholds": self.thresholds and list(self.thresholds),
+            "pairs": self.pairs,
             "random_weights": dict(self._random_weights),
         }
 
@@ -172,6 +142,8 @@ class BertModel(KnownByClones, ComputesWholeBatches, DistributedTrainer, keras.M
             **kwargs: As in Keras.
         """
         self._accumulate = check_positive_integer("accumulate", accumulate)
+        if self.multi_label:
+            check_loss_of_several_labels(loss)
         replicas = self._replicas()
         if accumulate > 1 and keras.backend.backend() != "tensorflow":
             raise ValueError(

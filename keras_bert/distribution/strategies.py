@@ -39,7 +39,7 @@ def strategy(name="one", timeout=600):
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"Strategies of tf.distribute need Keras on TensorFlow. Received: {name!r} on {keras.backend.backend()}. "
-            "There, keras.distribution.DataParallel does it (docs/scaling.md)."
+            "There, keras.distribution.DataParallel does it (docs/measurements/scaling.md)."
         )
     import tensorflow as tf
 

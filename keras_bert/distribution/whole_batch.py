@@ -174,9 +174,21 @@ class ComputesWholeBatches:
 
     def _vectors(self, x):
         """rows -> their vectors [r, D] while training, at the cost of their tokens: texts of all lengths meet there."""
+        import tensorflow as tf
+
         if self.task != "text_embedder" or self.jit_compile:  # XLA must know how many tokens there are
             return self(x, training=True)
-        return self(x, training=True, real_tokens=RealTokens.of(x["padding_mask"]))
+        # Attention looks at whole rows, so the shorter half of them is cut to its own length.
+        is_real = x["padding_mask"] > 0
+        lengths = tf.reduce_max(tf.where(is_real, tf.range(1, tf.shape(is_real)[1] + 1), 1), axis=1)
+        order = tf.argsort(lengths)
+        half = tf.size(order) // 2
+        vectors = []
+        for places in (order[:half], order[half:]):
+            longest = tf.maximum(1, tf.reduce_max(tf.gather(lengths, places)))  # of no rows, 1
+            rows = {name: tf.gather(values, places)[:, :longest] for name, values in x.items()}
+            vectors.append(self(rows, training=True, real_tokens=RealTokens.of(rows["padding_mask"])))
+        return tf.gather(tf.concat(vectors, axis=0), tf.argsort(order))
 
     def _vectors_by_part(self, x):
         """a replica's rows -> their vectors [r, D], computed part by part, none of which is remembered."""

@@ -16,10 +16,11 @@ def check_precision(precision):
 
 def identity_of(model):
     """Model -> what config.json says of it beside task and labels: its `BertConfig`; where it has them, its
-    `EmbedderConfig` and `score_activation`."""
+    `EmbedderConfig`, `score_activation` and `thresholds`."""
     configs = {"model": model.config, "embedder": model.embedder}
     identity = {name: dataclasses.asdict(config) for name, config in configs.items() if config is not None}
-    return identity if model.score_activation is None else {**identity, "score_activation": model.score_activation}
+    others = {name: getattr(model, name) for name in ("score_activation", "thresholds")}
+    return identity | {name: value for name, value in others.items() if value is not None}
 
 
 def name_of_output(model):

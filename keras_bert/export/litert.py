@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
 from keras_bert.export.companions import FILES, check_precision, identity_of, name_of_output, write_companions
+from keras_bert.layers.adapting import merge_lora
 from keras_bert.layers.quantized import check_not_quantized
+from keras_bert.long_texts import check_reads_rows
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction.backend import check_backend
 from keras_bert.utils.files import check_writable, written_beside
@@ -54,6 +56,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
     check_backend()
     task = check_built(model)
     check_not_quantized(model)
+    check_reads_rows(model, "Take export_saved_model; or export keras_bert.without_windows(model).")
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_writable(directory, [_LAYOUT], overwrite)
     contents = {
@@ -64,7 +67,7 @@ def export_litert(model, tokenizer, directory, precision="float32", max_length=N
         **identity_of(model),
     }
     with written_beside(directory, [_LAYOUT], overwrite) as beside:
-        (beside / "model.tflite").write_bytes(_converted(_in_float32(model), precision))
+        (beside / "model.tflite").write_bytes(_converted(_in_float32(merge_lora(model)), precision))
         write_companions(beside, tokenizer, contents)
 
 

@@ -8,8 +8,10 @@ from keras_bert.data.windows import default_stride
 from keras_bert.export.companions import FILES, check_precision, identity_of, name_of_output, write_companions
 from keras_bert.export.onnx_bert import BertNodes, check_activation
 from keras_bert.export.onnx_nodes import import_onnx
+from keras_bert.long_texts import check_reads_rows
 from keras_bert.models import check_built, check_length_of
 from keras_bert.prediction import predictor
+from keras_bert.prediction.texts import check_pairs
 from keras_bert.prediction.vectors import checked_length, prompt_named, vector_settings
 from keras_bert.runtime.texts import SCORE_ACTIVATIONS
 from keras_bert.utils.checks import check_one_of
@@ -44,7 +46,9 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
         directory: Where to write: a directory that doesn't exist yet or is empty.
         precision: `"float32"`, equal to the model to 1e-5; or `"int8"`: dense layers of the encoder multiply in 8 bits,
             with a scale for each column of the weights and one for the vectors, taken while it runs. That is more than
-            twice as fast, where the processor has the instructions (VNNI), with answers that differ a little.
+            twice as fast, where the processor has the instructions (VNNI), with answers that differ a little. On an
+            x86 processor without them, a session of your own needs `SessionOptions.add_session_config_entry(
+            "session.x64quantprecision", "1")`, or sums overflow; `keras_bert.runtime` sets it.
         max_length: The most tokens of a row, [CLS] and [SEP] included, as in training. None: as in `predictor`.
         overwrite: If True, a directory that holds nothing but such an export is replaced.
         **options: As in `predictor`; of a backbone `pooling`, `normalize` and `prompt`, as in `embed`. Pretrainers have
@@ -69,6 +73,7 @@ def export_onnx(model, tokenizer, directory, precision="float32", max_length=Non
     import_onnx()
     task = check_built(model, *_OUTPUTS)
     check_activation(model.config.activation)
+    check_reads_rows(model, "Take export_saved_model; or export keras_bert.without_windows(model).")
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer")
     check_writable(directory, [_LAYOUT], overwrite)
     contents = {
@@ -105,10 +110,14 @@ def _answering(model, tokenizer, max_length, options):
     labels = predictor(model, tokenizer, max_length, **options).labels  # checks the options
     options = {"max_length": max_length, **_OPTIONS[model.task], **options}
     options.pop("labels", None)
+    if "pairs" in options:
+        options["pairs"] = check_pairs(model, options["pairs"])
     if model.task == "text_regressor":
         options["activation"] = model.score_activation and check_one_of(
             "score_activation", model.score_activation, SCORE_ACTIVATIONS
         )
+    if model.multi_label:
+        options["thresholds"] = list(model.thresholds)
     if model.task == "text_embedder":
         options["prompt"] = prompt_named(model.embedder, options["prompt"])
     if model.task == "token_classifier":
@@ -122,8 +131,8 @@ def _answering(model, tokenizer, max_length, options):
 _SETTINGS_OF_VECTORS = ("pooling", "normalize", "prompt")
 # Task of answers to strings -> the options of `predictor` that are written down, with their defaults.
 _OPTIONS = {
-    "text_classifier": {"stride": None, "pairs": False},
-    "text_regressor": {"stride": None, "pairs": False, "score_range": None},
+    "text_classifier": {"stride": None, "pairs": None, "cut": "end"},
+    "text_regressor": {"stride": None, "pairs": None, "cut": "end", "score_range": None},
     "text_embedder": {"prompt": None},
     "token_classifier": {"stride": None, "unit": "word", "fallback": None, "is_entities": None},
     "span_predictor": {

@@ -8,7 +8,7 @@ Legend of the shapes: B batch, T tokens, D hidden, H heads, V vocabulary, M posi
 
 import numpy as np
 
-from keras_bert.checkpoints.weights import variables_of
+from keras_bert.checkpoints.weights import arrays_of
 from keras_bert.export.onnx_nodes import Nodes
 
 # Name of an activation -> the operators that make it, of x, the first, or of x and what came before.
@@ -54,7 +54,7 @@ class BertNodes(Nodes):
     def __init__(self, model, is_int8=lambda name: False):
         super().__init__()
         self._config, self._is_int8 = model.config, is_int8
-        self._weights = {name: np.asarray(variable, "float32") for name, variable in variables_of(model).items()}
+        self._weights = arrays_of(model)
         self._head_dim = self._config.hidden_dim // self._config.num_heads
         self._batch = self("Shape", "token_ids", start=0, end=1)
         self._length = self("Shape", "token_ids", start=1, end=2)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_bert.export.warm_up import write_warm_up
+from keras_bert.layers.adapting import merge_lora
 from keras_bert.models import check_length_of
 from keras_bert.prediction import predictor
 from keras_bert.utils.files import written_beside
@@ -54,6 +55,7 @@ def export_saved_model(model, tokenizer, directory, max_length=None, overwrite=F
     >>> tf.saved_model.load(directory).signatures["labels"]()["labels"].numpy().tolist()
     [b'no', b'yes']
     """
+    model = merge_lora(model)
     predict = predictor(model, tokenizer, max_length, **options)
     weights = _served_weights(model)
 

@@ -105,13 +105,17 @@ class TokenAndPositionAndSegmentEmbedding(keras.layers.Layer):
             segment_ids = ops.zeros_like(token_ids)
         token_ids, segment_ids, padding_mask = (as_int32(value) for value in (token_ids, segment_ids, padding_mask))
         positions = positions_in_sequence(padding_mask)  # [B, T]
-        vectors = (
-            self.token_embedding(token_ids) + self.position_embedding(positions) + self.segment_embedding(segment_ids)
-        )  # [B, T, D]
+        vectors = self.sums(token_ids, segment_ids, positions)
         # A look-up outside of its table finds another row of it, where it isn't an error: it must be NaN.
         wrong = ops.expand_dims(self._is_outside(token_ids, segment_ids, padding_mask, positions), -1)  # [B, T, 1]
         vectors += ops.where(wrong, ops.cast(float("nan"), vectors.dtype), ops.cast(0.0, vectors.dtype))
         return self.embedding_dropout(self.layer_norm(vectors), training=training)
+
+    def sums(self, token_ids, segment_ids, positions):
+        """Integers [B, T] -> the sums of their three vectors [B, T, D], which are normalized next."""
+        return (
+            self.token_embedding(token_ids) + self.position_embedding(positions) + self.segment_embedding(segment_ids)
+        )
 
     def _is_outside(self, token_ids, segment_ids, padding_mask, positions):
         """Integers [B, T] -> booleans [B, T]: which tokens have no vector; all, if the shapes aren't equal."""

@@ -6,6 +6,7 @@ from keras import ops
 from keras_bert.layers.activations import activation_named
 from keras_bert.layers.gathering import tokens_at, values_at
 from keras_bert.layers.initializer import truncated_normal
+from keras_bert.layers.lora import TakesLowRankUpdates
 from keras_bert.layers.normalization import LayerNormalization
 from keras_bert.layers.quantized import KeepsQuantization
 from keras_bert.utils.checks import (
@@ -18,7 +19,7 @@ from keras_bert.utils.checks import (
 
 
 @keras.saving.register_keras_serializable("keras_bert")
-class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
+class TransformerEncoder(KeepsQuantization, TakesLowRankUpdates, keras.layers.Layer):
     """Self-attention and a feed-forward network, each with a residual and a layer normalization after it.
 
     One mask serves ordinary and packed rows: two tokens see each other if and only if `padding_mask` has the same
@@ -91,6 +92,7 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         self.feedforward_output = self._dense(self.hidden_dim, "feedforward_output")
         self.feedforward_dropout = self._dropout(self.dropout, "feedforward_dropout")
         self.feedforward_layer_norm = self._layer_norm("feedforward_layer_norm")
+        self.lora = None
 
     def _dense(self, units, name):
         """units, name -> a dense sublayer."""
@@ -118,6 +120,7 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         self.feedforward_intermediate.build(hidden_states_shape)
         self.feedforward_output.build(wide)
         self.feedforward_layer_norm.build(hidden_states_shape)
+        self.build_lora()
 
     def call(self, hidden_states, padding_mask=None, positions=None, training=None, real_tokens=None):
         # The mask is the same tensor in every layer, so a graph computes its shape once.
@@ -125,7 +128,7 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         # Dense layers take flat tokens: on TensorFlow each is one product of matrices, with bias and activation in it.
         tokens = ops.reshape(hidden_states, (-1, self.hidden_dim))  # [B·T, D]
         tokens = tokens if real_tokens is None else real_tokens.out_of(tokens)  # [N, D]; N is B·T without them
-        query_key_value = self.query_key_value(tokens)
+        query_key_value = self.dense(self.query_key_value, tokens, training)
         if real_tokens is not None:
             query_key_value = real_tokens.spread(query_key_value)
         attended = self._self_attention(query_key_value, (batch, length), padding_mask, positions, training)
@@ -135,10 +138,11 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         elif real_tokens is not None:
             attended = real_tokens.out_of(attended)
 
-        attended = self.attention_output_dropout(self.attention_output(attended), training=training)
-        tokens = self.attention_layer_norm(tokens + attended)
-        transformed = self.feedforward_activation(self.feedforward_intermediate(tokens))
-        transformed = self.feedforward_dropout(self.feedforward_output(transformed), training=training)
+        attended = self.dense(self.attention_output, attended, training)
+        tokens = self.attention_layer_norm(tokens + self.attention_output_dropout(attended, training=training))
+        transformed = self.feedforward_activation(self.dense(self.feedforward_intermediate, tokens, training))
+        transformed = self.dense(self.feedforward_output, transformed, training)
+        transformed = self.feedforward_dropout(transformed, training=training)
         tokens = self.feedforward_layer_norm(tokens + transformed)
         if real_tokens is not None and positions is None:
             tokens = real_tokens.spread(tokens)
@@ -156,7 +160,7 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         visible = None
         if padding_mask is not None:
             looking = padding_mask if positions is None else values_at(padding_mask, positions)
-            visible = ops.equal(ops.expand_dims(looking, (1, 3)), ops.expand_dims(padding_mask, (1, 2)))  # [B, 1, Q, T]
+            visible = self._visible(looking, padding_mask)
         has_dropout = bool(training and self.attention_dropout)
         if has_dropout or keras.backend.backend() == "tensorflow":  # which has no fused kernel
             gathered = self._attention(parts, query, visible, has_dropout)
@@ -170,14 +174,48 @@ class TransformerEncoder(KeepsQuantization, keras.layers.Layer):
         [B, Q, H, D / H]."""
         all_queries, key, value = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)  # [B, H, T, D / H]
         query = all_queries if query is None else ops.transpose(query, (0, 2, 1, 3))
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [B, H, Q, T]
-        scores = ops.cast(scores, "float32") * (self.hidden_dim // self.num_heads) ** -0.5
-        if visible is not None:
-            scores += ops.where(visible, 0.0, -1e30)
-        weights = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+        weights = ops.cast(self._weights(query, key, visible), self.compute_dtype)
         if has_dropout:
             weights = self.attention_weights_dropout(weights, training=True)
         return ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+
+    def _weights(self, query, key, visible):
+        """query [B, H, Q, D / H], key [B, H, T, D / H], visible [B, 1, Q, T] or None -> how much each token takes of
+        each other, float32 [B, H, Q, T]."""
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+        scores = ops.cast(scores, "float32") * (self.hidden_dim // self.num_heads) ** -0.5
+        if visible is not None:
+            scores += ops.where(visible, 0.0, -1e30)
+        return ops.softmax(scores, axis=-1)
+
+    def _visible(self, looking, padding_mask):
+        """the mask's values at some tokens [B, Q], the mask [B, T] -> which tokens they see, booleans [B, 1, Q, T]."""
+        return ops.equal(ops.expand_dims(looking, (1, 3)), ops.expand_dims(padding_mask, (1, 2)))
+
+    def attention_weights(self, hidden_states, padding_mask=None):
+        """Gives how much of each token every token takes, as the layer weighs them when it isn't training.
+
+        Args:
+            hidden_states: Vectors [B, T, D]: what the layer is called with.
+            padding_mask: Integers [B, T], or None, as in the call.
+
+        Returns:
+            float32 [B, H, T, T]: in each head, of each token (the third axis) the weights of all tokens, with sum 1.
+
+        Example:
+        >>> layer = TransformerEncoder(hidden_dim=12, num_heads=4, intermediate_dim=37)
+        >>> layer.build((3, 7, 12))
+        >>> tuple(layer.attention_weights(np.zeros((3, 7, 12), "float32")).shape)
+        (3, 4, 7, 7)
+        """
+        batch, length = ops.shape(hidden_states)[:2]
+        query_key_value = self.dense(
+            self.query_key_value, ops.reshape(hidden_states, (-1, self.hidden_dim)), training=False
+        )
+        parts = ops.reshape(query_key_value, (batch, length, 3, self.num_heads, self.hidden_dim // self.num_heads))
+        query, key, _ = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)  # [B, H, T, D / H]
+        visible = None if padding_mask is None else self._visible(padding_mask, padding_mask)
+        return self._weights(query, key, visible)
 
     def compute_output_spec(self, hidden_states, padding_mask=None, positions=None, training=None, real_tokens=None):
         batch, length, width = hidden_states.shape

@@ -33,10 +33,15 @@ class KeepsQuantization:
         return made
 
 
+def quantization_of(model):
+    """model -> how Keras quantized a layer of it, such as "int8"; None where it didn't."""
+    modes = (layer.quantization_mode for layer in model._flatten_layers(include_self=False))
+    return next((mode for mode in modes if mode), None)
+
+
 def check_not_quantized(model):
     """Raises a `ValueError` if a layer of the model was quantized."""
-    modes = (layer.quantization_mode for layer in model._flatten_layers(include_self=False))
-    if mode := next((mode for mode in modes if mode), None):
+    if mode := quantization_of(model):
         raise ValueError(
             f"The model was quantized to {mode} by Keras: its weights are no longer those of BERT's layouts. Keep it "
             'with model.save("....keras"), or write the model that it was before; keras_bert.export_onnx(..., '

@@ -54,7 +54,7 @@ def entity_scores(gold, predicted):
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2
 
-    gold, predicted = _strict_bio(*_checked(gold, predicted))
+    gold, predicted = strict_bio(gold, predicted)
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold, predicted, average="micro", scheme=IOB2, zero_division=0
     )
@@ -105,8 +105,9 @@ def _checked(gold, predicted):
     return checked
 
 
-def _strict_bio(gold, predicted):
+def strict_bio(gold, predicted):
     """sequences of tags, right and predicted -> the same as lists in BIO, without an I- that continues nothing."""
+    gold, predicted = _checked(gold, predicted)
     scheme = find_scheme([*gold, *predicted], "`gold` and `predicted`")
     tags = sorted({tag for sequences in (gold, predicted) for tags in sequences for tag in tags})
     if not scheme.marks_entities:

@@ -61,8 +61,13 @@ class SpanPredictor:
 
     def as_python(self, rows):
         """B rows of `answer`, each a dict of plain values -> B answers, dicts."""
-        parts = {"answer": "answers", "start": "starts", "end": "ends", "probability": "probabilities"}
-        return [{key: row[key] for key in _SINGLE} | {"answers": plain_parts(row, **parts)} for row in rows]
+        return answer_rows(rows)
+
+
+def answer_rows(rows):
+    """B rows of plain values, as `SpanPredictor.answer` gives them -> B answers, dicts with the best ones."""
+    parts = {"answer": "answers", "start": "starts", "end": "ends", "probability": "probabilities"}
+    return [{key: row[key] for key in _SINGLE} | {"answers": plain_parts(row, **parts)} for row in rows]
 
 
 def _spans_in_text(best, context, starts, ends):

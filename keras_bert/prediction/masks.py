@@ -77,10 +77,10 @@ def _row_of(text, tokenizer, max_length):
     ids = _ids_of(text, tokenizer)
     row, count = ids[: max_length - 2], ids.count(tokenizer.mask_id)
     if not count:
-        raise ValueError(f"Each text must have a [MASK]. Received: {text!r}. Put one in the place of a word.")
+        raise ValueError(f"Each text must have a [MASK]. Received: {text!r:.200}. Put one in the place of a word.")
     if missing := count - row.count(tokenizer.mask_id):
         raise ValueError(
-            f"Each [MASK] must be among the first {max_length - 2} tokens of its text. Received: {text!r}, where "
+            f"Each [MASK] must be among the first {max_length - 2} tokens of its text. Received: {text!r:.200}, where "
             f"{missing} of {count} aren't. Give a shorter text, or a larger `max_length`."
         )
     return row

@@ -5,7 +5,8 @@ import inspect
 import tensorflow as tf
 
 from keras_bert.checkpoints.weights import check_vocabulary_size
-from keras_bert.models import check_built, check_length_of
+from keras_bert.long_texts import length_of_rows
+from keras_bert.models import check_built
 from keras_bert.prediction.answers import SpanPredictor
 from keras_bert.prediction.backend import check_backend
 from keras_bert.prediction.decoding import plain_rows
@@ -31,15 +32,17 @@ def predictor(model, tokenizer, max_length=None, **options):
 
     Args:
         model: A model from `text_classifier`, `text_regressor`, `text_embedder`, `token_classifier` or
-            `span_predictor`. If it is trained on, the answers follow.
+            `span_predictor`. If it is trained on, or gets other thresholds, the answers follow.
         tokenizer: The `WordPieceTokenizer` that it was trained with.
         max_length: The most tokens of a row, [CLS] and [SEP] included. None: the model's `max_sequence_length`; of
-            text embedders their own.
+            text embedders, and of models in windows, their own.
         **options: Of text classifiers, `labels`: the classes' names in the order of the logits; by default the model's
             own, or else their numbers. Of text regressors, `score_range`: a pair of numbers that no score, the model's
             `score_activation` applied, is to be outside of. Of both, `stride`: longer texts run in windows that share
-            so many tokens, and their logits are averaged; by default they lose their end. And `pairs`: if True, the
-            model is for pairs of texts, of which the longer text loses its end first.
+            so many tokens, and their logits are averaged; by default they lose their end, or what `cut` says: "end" or
+            "middle", as in `classification_batches`. And `pairs`: if True, the
+            model is for pairs of texts, of which the longer text loses its end first; by default if the model's own
+            `pairs` says so.
             Of text embedders, `prompt`: the name of one of the model's prompts, which is put before each text; by
             default the model's own default, if it has one.
             Of span predictors, `stride` and `max_question_length`, as in `answering_batches`; `max_answer_length`, the
@@ -79,7 +82,7 @@ def predictor(model, tokenizer, max_length=None, **options):
     accepted = [name for name in inspect.signature(_TASKS[task]).parameters if name not in _GIVEN]
     if unknown := sorted(options.keys() - {*accepted}):
         raise ValueError(f"The options of a {task} are {', '.join(accepted)}. Received: {', '.join(unknown)}.")
-    return Predictor(_TASKS[task](model, tokenizer, check_length_of(model, max_length), **options))
+    return Predictor(model, _TASKS[task](model, tokenizer, length_of_rows(model, max_length), **options))
 
 
 class Predictor:
@@ -93,6 +96,8 @@ class Predictor:
     The answers:
 
     - text classifiers: `{"label": "pos", "probabilities": {"neg": 0.1, "pos": 0.9}}`;
+    - those with `multi_label`: `{"labels": ["food", "price"], "probabilities": {"food": 0.9, "staff": 0.1, "price":
+      0.7}}`, the labels whose probability is at least their threshold;
     - text regressors: `{"score": 3.2}`;
     - text embedders: `{"embedding": [0.03, -0.12, ...]}`; for arrays of many texts take `embed`;
     - token classifiers: `tags`, a list with a dict of `word`, `start`, `end`, `tag` and `probability` for each word;
@@ -110,6 +115,7 @@ class Predictor:
             strings [B], by name or by position, that gives a dict of tensors.
 
             - text classifiers: `label`, string [B]; `probabilities`, float32 [B, C], in the order of `labels`;
+            - those with `multi_label`: `labels`, string [B, L]; `probabilities`, likewise;
             - text regressors: `score`, float32 [B];
             - text embedders: `embedding`, float32 [B, D];
             - token classifiers: `word` and `tag`, string [B, U]; `start` and `end`, int32 [B, U]; `probability`,
@@ -119,7 +125,7 @@ class Predictor:
               `null_difference`, float32 [B], the last infinite where there is no answer; and of the N best, `answers`,
               string [B, N], `starts` and `ends`, int32 [B, N], and `probabilities`, float32 [B, N].
 
-            Texts with fewer words, entities or answers than others are filled up with "", -1 and 0.
+            Texts with fewer labels, words, entities or answers than others are filled up with "", -1 and 0.
         labels: Of classifiers of texts and tokens, the names of the classes in the order of the logits: a tuple; else
             None.
 
@@ -136,11 +142,20 @@ class Predictor:
     TensorShape([1])
     """
 
-    def __init__(self, task):
-        self._task = task
+    def __init__(self, model, task):
+        self._model, self._task = model, task
         self.labels = task.labels
-        signature = [tf.TensorSpec([None], tf.string, name=name) for name in task.input_names]
-        self.function = tf.function(task.answer, input_signature=signature, autograph=False)
+        self._function, self._made_from, self._weights = None, None, None
+
+    @property
+    def function(self):
+        weights = self._model.weights
+        made_from = self._model.thresholds, tuple(map(id, weights))
+        if self._made_from != made_from:  # `lora` and `quantize` put others in their place
+            signature = [tf.TensorSpec([None], tf.string, name=name) for name in self._task.input_names]
+            self._function = tf.function(self._task.answer, input_signature=signature, autograph=False)
+            self._made_from, self._weights = made_from, weights  # kept, so that nothing else gets their ids
+        return self._function
 
     def __call__(self, *columns, batch_size=32, progress=None, **named_columns):
         """Answers one string or many, in batches of near-equal length.

@@ -86,12 +86,7 @@ class Tagger:
 
     def as_python(self, rows):
         """B rows of `answer`, each a dict of plain values -> B answers, dicts."""
-        answers = []
-        for row in rows:
-            answers.append({"tags": plain_parts(row, **_UNIT_KEYS)})
-            if self._has_entities:
-                answers[-1]["entities"] = plain_parts(row, **_ENTITY_KEYS)
-        return answers
+        return tagged_rows(rows)
 
     def tags_of_units(self, text, starts, ends):
         """Strings [B], places of units that are known, ragged int32 [B, (U)] twice -> their tags, strings [sum of U],
@@ -155,3 +150,13 @@ def _checked_fallback(fallback, labels, tags):
     if fallback not in tag_of:
         raise ValueError(f"`fallback` must be one of the model's tags, {', '.join(labels)}. Received: {fallback!r}.")
     return tag_of[fallback]
+
+
+def tagged_rows(rows):
+    """B rows of plain values, as `Tagger.answer` gives them -> B answers, dicts of `tags` and perhaps `entities`."""
+    answers = []
+    for row in rows:
+        answers.append({"tags": plain_parts(row, **_UNIT_KEYS)})
+        if "entity" in row:
+            answers[-1]["entities"] = plain_parts(row, **_ENTITY_KEYS)
+    return answers

@@ -3,6 +3,7 @@
 import collections
 import math
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -83,7 +84,7 @@ class Throughput(keras.callbacks.Callback):
 
         Returns:
             A dict: `train_examples_per_s` and `real_tokens_per_s` (padding isn't counted), None before the fourth step;
-            `padding` (share of the cells), `steps` and `seconds` (of training).
+            `padding` (share of the cells; None before the first step), `steps` and `seconds` (of training).
         """
         _, tokens, cells = self._totals
         examples_per_s = tokens_per_s = None
@@ -93,7 +94,7 @@ class Throughput(keras.callbacks.Callback):
         return {
             "train_examples_per_s": examples_per_s,
             "real_tokens_per_s": tokens_per_s,
-            "padding": round(1 - float(tokens / max(cells, 1)), 4),
+            "padding": round(1 - float(tokens / cells), 4) if cells else None,
             "steps": self.steps,
             "seconds": round(self._seconds, 1),
         }
@@ -147,7 +148,10 @@ class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best validation metric, and ends training with them.
 
     Of epochs that are equal in it, as they often are on small validation files, the one with the lowest `val_loss`, or
-    else `loss`, is best.
+    else `loss`, is best. The thresholds of a model of several labels a text belong to its weights.
+
+    A later call of `fit` with `initial_epoch` goes on with the training: from the last epoch's weights, not from the
+    best.
 
     Args:
         monitor: The key in Keras's logs, e.g. `"val_accuracy"`.
@@ -155,13 +159,16 @@ class KeepBest(keras.callbacks.Callback):
         directory: Where each better model is saved at once, in Hugging Face's layout; None: only in memory. Of several
             workers the first writes.
         mode: `"max"` if a greater metric is better, `"min"` if a smaller one is.
+        max_length: As in `save_pretrained`.
+        patience: Training ends after so many epochs of which none was better than the best before; None: never.
 
     Attributes:
         logs: Keras's logs of the best epoch: a dict.
+        ended: Whether training was ended, for want of a better epoch.
 
     Raises:
         ValueError: If the directory holds something or can't be made, when training begins; if the metric isn't in the
-            logs at an epoch's end; if `mode` is another word.
+            logs at an epoch's end; if `mode` is another word, or `patience` no positive integer.
 
     Example:
     >>> keep_best = KeepBest("val_accuracy")
@@ -170,31 +177,88 @@ class KeepBest(keras.callbacks.Callback):
     {}
     """
 
-    def __init__(self, monitor, tokenizer=None, directory=None, mode="max"):
+    def __init__(self, monitor, tokenizer=None, directory=None, mode="max", max_length=None, patience=None):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f'`mode` must be "max" or "min". Received: mode={mode!r}.')
         self.monitor, self.tokenizer, self.directory, self.mode = monitor, tokenizer, directory, mode
+        self.max_length = max_length
+        self.patience = None if patience is None else check_positive_integer("patience", patience)
+        self._forget()
+
+    def _forget(self):
+        """As if no epoch had been."""
         self.logs = {}
-        self._weights = None
+        self._best = None  # weights and thresholds
+        self._last = None  # the same of the last epoch, while the model has the best
+        self._epochs_since = 0  # the best one
+        self._is_own = False  # whether what stands in the directory is of this training
+        self._is_claimed = False  # whether what will stand there is, for it was found free
+
+    @property
+    def ended(self):
+        return self.patience is not None and self._epochs_since >= self.patience
+
+    def state(self):
+        """-> what `Resume` keeps of it: the best epoch's logs, thresholds and weights, and how long that was ago."""
+        logs = {name: float(value) for name, value in self.logs.items()}
+        weights, thresholds = self._best or ((), None)
+        state = {"logs": logs, "epochs_since": self._epochs_since, "thresholds": thresholds}
+        state["directory"] = self._places() if self._is_claimed else []
+        return state, {f"{i:05d}": weight for i, weight in enumerate(weights)}
+
+    def restore_state(self, state, weights):
+        """What `state` gave -> None: training goes on; what stands in the directory is of it, if it's the same."""
+        self.logs, self._epochs_since = state["logs"], state["epochs_since"]
+        self._best = ([weights[name] for name in sorted(weights)], state["thresholds"]) if weights else None
+        self._is_own = not {*self._places()}.isdisjoint(state["directory"])
+
+    def _places(self):
+        """-> the directory as it was given, which another working directory doesn't change, and its whole path."""
+        return [] if self.directory is None else [str(self.directory), str(Path(self.directory).expanduser().resolve())]
+
+    def _of_model(self):
+        """-> the model's weights, and its thresholds or None."""
+        return self.model.get_weights(), getattr(self.model, "thresholds", None)
+
+    def _give_model(self, weights, thresholds):
+        """What `_of_model` gave -> None."""
+        self.model.set_weights(weights)
+        if thresholds is not None:
+            self.model.keep_thresholds(thresholds)
 
     def on_train_begin(self, logs=None):
-        self.logs, self._weights = {}, None
-        if self.directory is not None:
+        if self.directory is not None and not self._is_own:
             check_writable(self.directory)
+        self._is_claimed = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 0 and self.logs:  # another training
+            self._forget()
+            self.on_train_begin()
+        if self._last is not None:
+            self._give_model(*self._last)
+            self._last = None
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
             raise ValueError(
                 f"`monitor` must be one of the logged metrics: {', '.join(logs or {})}. Received: {self.monitor!r}."
             )
-        if not self._is_better(logs):
-            return
-        saved_before = self._weights is not None
-        self.logs = dict(logs)
-        self._weights = self.model.get_weights()
+        self._epochs_since += 1
+        if self._is_better(logs):
+            self._keep(logs)
+        elif self.ended:
+            self.model.stop_training = True
+
+    def _keep(self, logs):
+        """logs of the epoch that is the best so far -> None; keeps them and the weights."""
+        self._epochs_since, self.logs = 0, dict(logs)
+        self._best = self._of_model()
         if self.directory is not None and is_chief(getattr(self.model, "distribute_strategy", None)):
-            save_pretrained(self.model, self.tokenizer, self.directory, overwrite=saved_before)
+            length = {"max_length": self.max_length}
+            save_pretrained(self.model, self.tokenizer, self.directory, overwrite=self._is_own, **length)
+            self._is_own = True
 
     def _is_better(self, logs):
         """An epoch's logs -> whether it beats the best so far; anything beats nothing and NaN, NaN beats nothing."""
@@ -209,5 +273,8 @@ class KeepBest(keras.callbacks.Callback):
         return value > best if self.mode == "max" else value < best
 
     def on_train_end(self, logs=None):
-        if self._weights is not None:
-            self.model.set_weights(self._weights)
+        if self._best is None:
+            return
+        if self._epochs_since and self._last is None:
+            self._last = self._of_model()
+        self._give_model(*self._best)

@@ -34,7 +34,7 @@ def neighbour_attention(model, seed=0):
         ValueError: If the model has other heads, or its first layer has been trained.
 
     Reference: Vaswani et al., 2017, section 3.5 (https://arxiv.org/abs/1706.03762), for what sines and cosines can do;
-    what it gives is measured in docs/pretraining.md.
+    what it gives is measured in docs/measurements/pretraining.md.
 
     Example:
     >>> model = keras_bert.backbone(keras_bert.BertConfig.named("tiny"))

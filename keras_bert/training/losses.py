@@ -1,4 +1,4 @@
-"""Losses of a `text_embedder` under plain `fit`: they compare the vectors of a batch with each other.
+"""Losses under plain `fit`: cross-entropy with smoothed labels; and those of a `text_embedder`, of a batch's vectors.
 
     embedder.compile(keras_bert.AdamW(2e-5), keras_bert.losses.InBatchNegatives())
     embedder.fit(keras_bert.data.embedding_batches(pairs, tokenizer, batch_size=32, max_length=128, seed=0))
@@ -13,9 +13,126 @@ import keras
 from keras import ops
 
 from keras_bert.distribution.whole_batch import WholeBatchLoss
-from keras_bert.utils.checks import check_positive_integer, check_positive_number
+from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate, check_weight
 
 _LOWEST = -1e30
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """The cross-entropy of classes or tags, given by number, whose labels may be smoothed.
+
+    A smoothed label gives a share of its certainty to all C classes alike: 1 - share + share / C to its own, and
+    share / C to each other one.
+
+    Args:
+        label_smoothing: That share, at least 0 and less than 1.
+        reduction: As in Keras. By default the mean over what has a weight: by weights of 2 an example counts twice.
+        name: As in Keras.
+
+    Call arguments:
+        y_true: The classes' numbers, integers [...].
+        y_pred: Logits [..., C].
+
+    Raises:
+        ValueError: If `label_smoothing` is out of its range.
+
+    Reference: Szegedy et al., 2015, section 7 (https://arxiv.org/abs/1512.00567); as `CategoricalCrossentropy` of
+    Keras, which wants a number for each class.
+
+    Example:
+    >>> logits = np.log([[0.5, 0.25, 0.25]])
+    >>> round(float(SmoothedCrossEntropy()(np.array([0]), logits)), 4)  # -log(0.5)
+    0.6931
+    >>> round(float(SmoothedCrossEntropy(0.3)(np.array([0]), logits)), 4)  # -(0.8 log(0.5) + 2 * 0.1 log(0.25))
+    0.8318
+    """
+
+    def __init__(self, label_smoothing=0.0, reduction="mean_with_sample_weight", name="smoothed_cross_entropy"):
+        super().__init__(name=name, reduction=reduction)
+        self.label_smoothing = check_rate("label_smoothing", label_smoothing)
+
+    def call(self, y_true, y_pred):
+        loss = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+        if self.label_smoothing:
+            of_all = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * of_all
+        return loss
+
+    def get_config(self):
+        return {"label_smoothing": self.label_smoothing, "reduction": self.reduction, "name": self.name}
+
+
+@keras.saving.register_keras_serializable("keras_bert")
+class SmoothedBinaryCrossEntropy(keras.losses.Loss):
+    """The cross-entropy of texts with several labels or none: the mean over the labels, each a yes or a no.
+
+    A label's part may count more, or less, for texts that have it and for those that don't. Smoothing gives a share of
+    each answer's certainty to yes and no alike: of 1 is left 1 - share / 2, of 0 comes share / 2.
+
+    Args:
+        label_smoothing: That share, at least 0 and less than 1.
+        weights: For each of C labels a pair: what its part is multiplied by for texts that have it, and for those that
+            don't; the values of what `keras_bert.data.label_weights` gives. None: 1 for all.
+        reduction: As in Keras.
+        name: As in Keras.
+
+    Call arguments:
+        y_true: 1 for each label that the text has, else 0 [B, C].
+        y_pred: Logits [B, C].
+
+    Raises:
+        ValueError: If `label_smoothing` is out of its range, or `weights` aren't pairs of numbers of at least 0, one
+            for each label.
+
+    Reference: `BinaryCrossentropy` of Keras; with weights, those of the yes alone, `BCEWithLogitsLoss(pos_weight)` of
+    torch.
+
+    Example:
+    >>> logits = np.log([[1 / 3, 3.0]])  # probabilities of 1/4 and 3/4
+    >>> round(float(SmoothedBinaryCrossEntropy()(np.array([[1, 1]]), logits)), 4)  # -(log(1/4) + log(3/4)) / 2
+    0.837
+    >>> weights = [(3, 1), (1, 1)]
+    >>> loss = SmoothedBinaryCrossEntropy(weights=weights)(np.array([[1, 1]]), logits)
+    >>> round(float(loss), 4)  # -(3 log(1/4) + log(3/4)) / 2
+    2.2233
+    """
+
+    def __init__(
+        self,
+        label_smoothing=0.0,
+        weights=None,
+        reduction="mean_with_sample_weight",
+        name="smoothed_binary_cross_entropy",
+    ):
+        super().__init__(name=name, reduction=reduction)
+        self.label_smoothing = check_rate("label_smoothing", label_smoothing)
+        self.weights = None
+        if weights is not None:
+            if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in weights):
+                raise ValueError(
+                    "`weights` must have a pair of numbers for each label, the weight of texts that have it and of "
+                    f"those that don't. Received: weights={weights!r}. keras_bert.data.label_weights makes such pairs."
+                )
+            self.weights = [[check_weight("A label's weight", weight) for weight in pair] for pair in weights]
+
+    def call(self, y_true, y_pred):
+        y_true = ops.cast(y_true, y_pred.dtype)
+        target = y_true * (1 - self.label_smoothing) + self.label_smoothing / 2
+        losses = ops.softplus(y_pred) - target * y_pred  # [B, C]
+        if self.weights is not None:
+            if len(self.weights) != y_pred.shape[-1]:
+                raise ValueError(
+                    f"`weights` must be of all {y_pred.shape[-1]} labels. Received: pairs of {len(self.weights)}."
+                )
+            columns = zip(*self.weights, strict=True)
+            yes, no = (ops.convert_to_tensor(column, y_pred.dtype) for column in columns)  # [C] each
+            losses *= y_true * yes + (1 - y_true) * no
+        return ops.mean(losses, axis=-1)
+
+    def get_config(self):
+        config = {"label_smoothing": self.label_smoothing, "weights": self.weights}
+        return {**config, "reduction": self.reduction, "name": self.name}
 
 
 class CosineLoss(WholeBatchLoss):

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_bert.distribution.keras_internals import SummedGradients
+from keras_bert.training.layer_decay import check_layer_decay, shares_of_rate
 from keras_bert.utils.checks import check_positive_integer, check_positive_number
 
 
@@ -87,14 +88,19 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
         beta_2: Decay rate of the second moment.
         epsilon: Added to the root of the second moment.
         global_clipnorm: The gradients are scaled down together to at most this norm; None: never.
+        layer_decay: What is left of the learning rate, and with it of the weight decay, from one layer to the next
+            below: of a model with L encoder layers the heads have all of it, the pooler `layer_decay` of that, layer i,
+            counted from 0, `layer_decay ** (L + 1 - i)`, and the embedding `layer_decay ** (L + 2)`. None: all alike.
         **kwargs: As in `keras.optimizers.AdamW`.
 
     Raises:
-        ValueError: When it is built, if a variable is bfloat16 or float16.
+        ValueError: If `layer_decay` isn't in (0, 1]. When it is built, if a variable is bfloat16 or float16, or if
+            there is a `layer_decay` and a variable is of no layer of this library's models.
 
     Reference: Loshchilov and Hutter, 2019 (https://arxiv.org/abs/1711.05101). Defaults and exclusions are those of the
     original release (https://github.com/google-research/bert, optimization.py), which, unlike this one, left Adam's
-    moments uncorrected for their start at 0.
+    moments uncorrected for their start at 0. `layer_decay` is as in ELECTRA's code
+    (https://github.com/google-research/electra, model/optimization.py), where weights decay by their layer's rate too.
 
     Example:
     >>> optimizer = AdamW(WarmupPolynomialDecay(5e-5, total_steps=1000, warmup_steps=100))
@@ -110,6 +116,7 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
         beta_2=0.999,
         epsilon=1e-6,
         global_clipnorm=1.0,
+        layer_decay=None,
         **kwargs,
     ):
         super().__init__(
@@ -121,6 +128,8 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             global_clipnorm=global_clipnorm,
             **kwargs,
         )
+        self.layer_decay = check_layer_decay(layer_decay)
+        self._shares = None  # of the learning rate, one for each variable
 
     def build(self, variables):
         if half := sorted({variable.dtype for variable in variables} & {"bfloat16", "float16"}):
@@ -129,7 +138,15 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
                 f"small gradients are lost. Received: weights of {', '.join(half)}. Call "
                 f'keras.config.set_dtype_policy("mixed_{half[0]}") before building or loading the model; it is as fast.'
             )
+        if self.layer_decay is not None:
+            self._shares = shares_of_rate([variable.path for variable in variables], self.layer_decay)
         super().build(variables)
+
+    def _rate_of(self, variable, learning_rate):
+        """A variable, the learning rate -> the variable's own."""
+        if self._shares is None:
+            return learning_rate
+        return learning_rate * self._shares[self._get_variable_index(variable)]
 
     def _use_weight_decay(self, variable):
         """Biases and the scales and offsets of layer normalizations are vectors; all else is a matrix."""
@@ -145,6 +162,18 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
         """How much of each moment is made of gradients by now; the rest is the 0 at which it began."""
         step = ops.cast(self.iterations + 1, dtype)
         return [1.0 - beta**step for beta in (self.beta_1, self.beta_2)]
+
+    def _apply_weight_decay(self, variables):
+        """Keras would decay all variables by one rate, here; if each has its own, `update_step` does."""
+        if self._shares is None:
+            super()._apply_weight_decay(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        learning_rate = self._rate_of(variable, learning_rate)
+        if self._shares is not None and self._use_weight_decay(variable):
+            decayed = ops.cast(learning_rate * self.weight_decay, variable.dtype)
+            self.assign_sub(variable, ops.multiply(variable, decayed))
+        super().update_step(gradient, variable, learning_rate)
 
     def _backend_apply_gradients(self, grads, trainable_variables):
         """Keras's hook between clipping and writing. Were it renamed, Keras's own path would run: slower, the same."""
@@ -174,9 +203,10 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
             handles = [keeper.value.handle for keeper in (variable, self._momentums[i], self._velocities[i])]
             decay = self.weight_decay if self._use_weight_decay(variable) else 0.0
             adapts = self._adapts_layers and self._use_weight_decay(variable)
-            direction = fused_update(handles, gradient, scale, corrections, decay, None if adapts else learning_rate)
+            rate = self._rate_of(variable, learning_rate)
+            direction = fused_update(handles, gradient, scale, corrections, decay, None if adapts else rate)
             if adapts:  # XLA's norms on a CPU take longer than this second pass.
-                rate = learning_rate * _trust_ratio(norm(variable.value), norm(direction))
+                rate *= _trust_ratio(norm(variable.value), norm(direction))
                 tf.raw_ops.ResourceApplyGradientDescent(var=handles[0], alpha=rate, delta=direction)
 
     def _can_fuse(self):
@@ -190,6 +220,9 @@ class AdamW(SummedGradients, keras.optimizers.AdamW):
         float32 = all(variable.dtype == "float32" for variable in self._trainable_variables)
         on_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)  # There XLA compiles all.
         return float32 and not unusual and not on_tpu
+
+    def get_config(self):
+        return {**super().get_config(), "layer_decay": self.layer_decay}
 
 
 @keras.saving.register_keras_serializable("keras_bert")
@@ -207,6 +240,7 @@ class LAMB(AdamW):
         beta_2: Decay rate of the second moment.
         epsilon: Added to the root of the second moment.
         global_clipnorm: The gradients are scaled down together to at most this norm; None: never.
+        layer_decay: As in `AdamW`.
         **kwargs: As in `keras.optimizers.Optimizer`.
 
     Raises:
@@ -228,13 +262,14 @@ class LAMB(AdamW):
         beta_2=0.999,
         epsilon=1e-6,
         global_clipnorm=1.0,
+        layer_decay=None,
         **kwargs,
     ):
         if "amsgrad" in kwargs:
             raise ValueError(
                 f"LAMB has no `amsgrad`: leave it out, or use AdamW. Received: amsgrad={kwargs['amsgrad']!r}."
             )
-        super().__init__(learning_rate, weight_decay, beta_1, beta_2, epsilon, global_clipnorm, **kwargs)
+        super().__init__(learning_rate, weight_decay, beta_1, beta_2, epsilon, global_clipnorm, layer_decay, **kwargs)
 
     @staticmethod
     def _direction(variable, momentum, velocity, corrections, epsilon, weight_decay):
@@ -252,7 +287,8 @@ class LAMB(AdamW):
         decay = self.weight_decay if adapts else 0.0
         direction = self._direction(old, *moments, self._corrections(variable.dtype), self.epsilon, decay)
         norms = [ops.sqrt(ops.sum(ops.square(tensor))) for tensor in (old, direction)]
-        rate = ops.cast(learning_rate, variable.dtype) * (_trust_ratio(*norms) if adapts else 1.0)
+        rate = ops.cast(self._rate_of(variable, learning_rate), variable.dtype)
+        rate *= _trust_ratio(*norms) if adapts else 1.0
         for keeper, value in zip(keepers, (*moments, old - rate * direction), strict=True):
             self.assign(keeper, value)
 

@@ -1,10 +1,8 @@
 """Training that survives its process: atomic checkpoints, and a continuation that is exact."""
 
 import contextlib
-import itertools
 import json
 import os
-import re
 import signal
 import threading
 import time
@@ -13,11 +11,12 @@ import warnings
 from pathlib import Path
 
 import keras
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from keras_bert.distribution.workers import any_worker, check_same, gather_strings, has_workers, is_chief, worker_of
+from keras_bert.training import saved_variables as saved
+from keras_bert.training.calls_of_fit import calls_of_fit
 from keras_bert.training.step_directories import (
     VARIABLES,
     BrokenError,
@@ -30,7 +29,9 @@ from keras_bert.training.step_directories import (
     remove_left_overs,
     write,
 )
-from keras_bert.utils.checks import check_positive_integer, some_of
+from keras_bert.utils.checks import check_positive_integer, check_positive_number
+
+__all__ = ["PREEMPTED_EXIT_CODE", "Preempted", "Resume", "calls_of_fit"]
 
 PREEMPTED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
 
@@ -67,11 +68,19 @@ class Resume(keras.callbacks.Callback):
             else.
         every: Optimizer steps between checkpoints; one more is saved when training ends. With `steps_per_execution`,
             the first execution that reaches the step.
+        minutes: Another checkpoint is saved when so many minutes have passed since the last, for steps that take long;
+            None: by steps alone. To save one takes as long as to write the weights three times, the optimizer's moments
+            among them, and to read them once. Of several workers the first one's clock counts, asked every ten steps.
         keep: How many of the newest checkpoints stay on the disk.
         data: None, or an object with `state(step)`, which gives a JSON-able dict for the data's place after `step`
             optimizer steps, and `restore(state)`, which takes it back.
         settings: None, or a JSON-able dict of what must be the same in the continued training: data files, batch size,
             seed. It is kept in the checkpoints and compared by `restore`.
+        callbacks: Callbacks that stand before this one in `fit` and whose state belongs to the training, such as
+            `KeepBest`: each has `state()`, which gives a JSON-able dict and a dict of arrays, and
+            `restore_state(state, arrays)`. With any, an epoch is over when they have seen its end: its last checkpoint
+            is saved then, and who is ended between its last step and that goes on from the checkpoint before, at least
+            from one of the training's begin. What means among the metrics have of an epoch that was begun is kept too.
 
     Raises:
         ValueError: If the directory can't be written or holds something else, if `settings` isn't JSON-able, or if an
@@ -95,18 +104,23 @@ class Resume(keras.callbacks.Callback):
     (0, 3, 5)
     """
 
-    def __init__(self, directory, every=500, keep=2, data=None, settings=None):
+    def __init__(self, directory, every=500, keep=2, data=None, settings=None, callbacks=(), minutes=None):
         super().__init__()
         self.directory = Path(directory).expanduser().resolve()
         self.every = check_positive_integer("every", every)
         self.keep = check_positive_integer("keep", keep)
-        self.data = data
+        self.minutes = None if minutes is None else check_positive_number("minutes", minutes)
+        self.data, self.callbacks = data, tuple(callbacks)
         self.settings = json_of("settings", {} if settings is None else settings)
         prepare(self.directory)
         self._restored = not checkpoints(self.directory)
+        self._is_within_epoch = False
         self._newest = None  # The newest checkpoint that is known to be whole: its path,
-        self._saved_step = 0  # and its step.
+        self._saved_step = 0  # its step,
+        self._saved_at = time.monotonic()  # and when that was.
         self._terminated_at = None  # When SIGTERM came.
+        self._ends_epoch = False  # Whether it has had its last step, and `callbacks` haven't seen its end.
+        self._metrics = {}  # What they had seen of the epoch that goes on.
 
     def restore(self, model):
         """Gives a compiled model the state of the newest whole checkpoint, and the data its place.
@@ -191,7 +205,7 @@ class Resume(keras.callbacks.Callback):
         data = None if self.data is None else json_of("data.state(step)", self.data.state(step))
         data = [json.loads(of_worker) for of_worker in gather_strings(self._strategy(), json.dumps(data))]
         if not is_chief(self._strategy()):
-            self._newest, self._saved_step = path, step
+            self._newest, self._saved_step, self._saved_at = path, step, time.monotonic()
             return path
         state = {
             "format": _FORMAT,
@@ -200,10 +214,13 @@ class Resume(keras.callbacks.Callback):
             "data": data,  # Of each worker.
             "written_by": {"keras": keras.__version__, "backend": keras.backend.backend()},
         }
-        arrays = {
-            name: np.asarray(keras.ops.convert_to_numpy(variable), order="C")
-            for name, variable in _variables(self.model).items()
-        }
+        arrays = saved.as_arrays(saved.named_variables(self.model))
+        if self.callbacks:
+            states, own = saved.states_of(self.callbacks)
+            state |= json_of("callbacks", {"callbacks": states})
+            arrays |= own
+            if self._is_within_epoch:
+                arrays |= saved.as_arrays(saved.metrics_of(self.model))
         try:
             write(path, state, arrays)
         except (OSError, ValueError, SafetensorError) as error:
@@ -215,14 +232,16 @@ class Resume(keras.callbacks.Callback):
                 f"trained since step {self._saved_step} isn't saved. Make room or mend the directory, then run the "
                 f"same command again: it continues from step {self._saved_step}."
             ) from error
-        self._newest, self._saved_step = path, step
+        self._newest, self._saved_step, self._saved_at = path, step, time.monotonic()
         remove_all_but_the_last(path, self.keep)
         return path
 
     def on_train_begin(self, logs=None):
         # The step, or more: reading it at each batch would wait for the device.
         self._reached = self._check_continues()
-        self._terminated_at = None
+        if self.callbacks and self._newest is None:
+            self.save()  # What the callbacks write from now on is this training's.
+        self._terminated_at, self._saved_at = None, time.monotonic()
         if threading.current_thread() is threading.main_thread():
             former = signal.getsignal(signal.SIGTERM)
             if isinstance(of_other := getattr(former, "__self__", None), Resume):
@@ -249,14 +268,20 @@ class Resume(keras.callbacks.Callback):
         )
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._batch = -1
+        self._batch, self._is_within_epoch = -1, True
 
     def on_train_batch_end(self, batch, logs=None):
         self._reached += batch - self._batch
         self._batch = batch
-        if self._is_due():
+        if self._metrics:  # They are there from the epoch's first step on.
+            self._step()
+            saved.add_to(saved.metrics_of(self.model), self._metrics)
+            self._metrics = {}
+        self._ends_epoch = bool(self.callbacks) and batch + 1 == self.params["steps"]
+        is_late = self._is_late(batch)
+        if (is_late or self._is_due()) and not self._ends_epoch:
             self._reached = self._step()
-            if self._is_due():
+            if is_late or self._is_due():
                 self.save()
         self._end_if_terminated()
 
@@ -265,13 +290,20 @@ class Resume(keras.callbacks.Callback):
         if not has_workers(self._strategy()) or batch % 10 == 9:
             self._end_if_terminated()
 
+    def on_epoch_end(self, epoch, logs=None):
+        self._ends_epoch = self._is_within_epoch = False
+        if self.callbacks:
+            self.save()
+            self._end_if_terminated()
+
     def _end_if_terminated(self):
         """Ends training after SIGTERM on any worker."""
         if any_worker(self._strategy(), self._terminated_at is not None):
             self.on_train_end()
 
     def on_train_end(self, logs=None):
-        self.save()
+        if not self._ends_epoch:
+            self.save()
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, self._former_handler)
@@ -286,6 +318,13 @@ class Resume(keras.callbacks.Callback):
     def _is_due(self):
         """Whether a multiple of `every` was passed since the last checkpoint."""
         return self._reached // self.every > self._saved_step // self.every
+
+    def _is_late(self, batch):
+        """number of a batch -> whether so many `minutes` have passed since the last checkpoint; of all workers."""
+        if self.minutes is None or (has_workers(self._strategy()) and batch % 10 != 9):
+            return False
+        is_late = time.monotonic() - self._saved_at >= 60 * self.minutes
+        return any_worker(self._strategy(), is_late and is_chief(self._strategy()))
 
     def _step(self):
         """The number of optimizer steps that are done; makes the variables current."""
@@ -328,73 +367,20 @@ class Resume(keras.callbacks.Callback):
                 f"{path} was saved {'without' if data is None else 'with'} a state of the data. Pass Resume the same "
                 "`data` as then, or choose another directory."
             )
-        arrays, variables = load_file(path / VARIABLES), _variables(self.model)
-        _check_fits(path, arrays, variables, state["written_by"])
+        states = state.get("callbacks", [])
+        if len(states) != len(self.callbacks):
+            raise ValueError(
+                f"{path} was saved with the states of {len(states)} callbacks, and now there are "
+                f"{len(self.callbacks)}. Pass Resume the same `callbacks` as then, or choose another directory."
+            )
+        arrays, variables = load_file(path / VARIABLES), saved.named_variables(self.model)
+        own = {name: array for name, array in arrays.items() if name.startswith(("model/", "optimizer/"))}
+        saved.check_fits(path, own, variables, state["written_by"])
         if self.data is not None:
             self.data.restore(data)
-        for name, variable in zip(sorted(arrays), variables.values(), strict=True):
-            variable.assign(arrays[name])
+        for name, variable in zip(sorted(own), variables.values(), strict=True):
+            variable.assign(own[name])
+        for i, callback in enumerate(self.callbacks):
+            callback.restore_state(states[i], saved.of_owner(arrays, f"callbacks/{i}/"))
+        self._metrics = saved.of_owner(arrays, "metrics/")
         self._newest, self._saved_step, self._restored = path, state["step"], True
-
-
-def calls_of_fit(step, steps, every):
-    """Divides what is left of a training into calls of `fit`, so that epochs end where they would without a break.
-
-    Args:
-        step: Number of steps that are done, from `Resume.restore`.
-        steps: Number of all steps.
-        every: Steps of an epoch; the last epoch is shorter where they don't divide `steps`.
-
-    Returns:
-        A list of pairs: the step that a call begins at, and its arguments. What is left of an epoch that was begun, and
-        a shorter last epoch, have calls of their own. Where no step is left there is one call, of no epoch.
-
-    Example:
-    >>> for begin, arguments in calls_of_fit(step=5, steps=14, every=4):
-    ...     print(begin, arguments)
-    5 {'steps_per_epoch': 3, 'initial_epoch': 1, 'epochs': 2}
-    8 {'steps_per_epoch': 4, 'initial_epoch': 2, 'epochs': 3}
-    12 {'steps_per_epoch': 2, 'initial_epoch': 3, 'epochs': 4}
-    """
-    calls = []
-    while step < steps:
-        epoch = step // every
-        num_steps = min((epoch + 1) * every, steps) - step
-        end = steps // every if num_steps == every else epoch + 1  # whole epochs go together
-        calls.append((step, {"steps_per_epoch": num_steps, "initial_epoch": epoch, "epochs": end}))
-        step += num_steps * (end - epoch)
-    num_epochs = -(-steps // every)
-    return calls or [(step, {"steps_per_epoch": every, "initial_epoch": num_epochs, "epochs": num_epochs})]
-
-
-def _variables(model):
-    """model -> {its name in the file: variable}, of the model and its optimizer; in the order of the names."""
-    owners = {"model": model.variables, "optimizer": model.optimizer.variables}
-    return {
-        f"{owner}/{i:05d}/{variable.path}": variable
-        for owner, variables in owners.items()
-        for i, variable in enumerate(variables)
-    }
-
-
-def _check_fits(path, arrays, variables, written_by):
-    """Checkpoint's path, {name: array}, {name: variable}, versions -> None; a `ValueError` unless they are alike."""
-
-    def outline(name, value):
-        """Name and shape, to be shown; the same without Keras's running numbers, which differ between processes."""
-        shown = f"{name} {keras.backend.standardize_dtype(value.dtype)} {list(value.shape)}"
-        return shown, re.sub(r"_\d+", "", shown)
-
-    saved = [outline(name, arrays[name]) for name in sorted(arrays)]
-    here = [outline(name, variable) for name, variable in variables.items()]
-    differences = [
-        f"{then[0]} was saved, {now[0]} is here"
-        for then, now in itertools.zip_longest(saved, here, fillvalue=("nothing", None))
-        if then[1] != now[1]
-    ]
-    if differences:
-        raise ValueError(
-            f"{path} is of another model or optimizer: it has {len(saved)} variables, and here are {len(here)}. "
-            f"{some_of(differences)}. It was written by Keras {written_by['keras']} on {written_by['backend']}. "
-            "Build and compile the model as it was, or choose another directory."
-        )

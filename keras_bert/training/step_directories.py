@@ -14,6 +14,7 @@ from keras_bert.utils.checks import some_of
 from keras_bert.utils.files import digest_of, sync_to_disk, written_beside
 
 VARIABLES, STATE = FILES = ("variables.safetensors", "state.json")
+DIGEST = "SHA-256 "  # with which a setting begins that stands for a file's contents
 _LEFT_OVER = re.compile(r"\.step-\d{8,}-\w+")  # What a killed process was writing.
 _CHECKPOINT = re.compile(r"step-(\d{8,})")
 
@@ -117,15 +118,24 @@ def check_settings(path, saved, given):
     """Checkpoint's path and settings, the given ones -> None; a `ValueError` that names every difference."""
     saved, given = ({key: repr(value) for key, value in settings.items()} for settings in (saved, given))
     differences = [
-        f"{key} was {saved.get(key, 'missing')} and is {given.get(key, 'missing')}"
+        _described(key, saved.get(key, "missing"), given.get(key, "missing"))
         for key in saved | given
         if saved.get(key) != given.get(key)
     ]
     if differences:
         raise ValueError(
-            f"`settings` must be the same as in {path}, or training wouldn't continue exactly: "
+            f"The settings must be the same as in {path}, or training wouldn't continue exactly: "
             f"{'; '.join(differences)}. Run the same command as before, or choose another directory for a new run."
         )
+
+
+def _described(key, saved, given):
+    """a setting's key, what it was and is, as text -> what differs; a digest tells nobody anything."""
+    digest = f"'{DIGEST}"
+    if saved.startswith(digest) and given.startswith(digest):
+        return f"`{key}` has other contents"
+    saved, given = (re.sub(f"{DIGEST}[0-9a-f]+", "a file", text) for text in (saved, given))
+    return f"`{key}` was {saved} and is {given}"
 
 
 def json_of(name, value):

@@ -1,5 +1,7 @@
 """Any number of texts, a batch at a time: grouped by length, in their own order again, with a progress bar."""
 
+import sys
+
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -16,7 +18,7 @@ def in_batches_by_length(function, items, lengths, batch_size, progress=None):
         items: A list of N things.
         lengths: How long each is, N numbers in a unit of your choice, such as characters.
         batch_size: The most items of a batch.
-        progress: None: a bar on stderr if that is a terminal, once it has taken more than three seconds. True: a bar
+        progress: None: a bar on a terminal, or in a notebook, once it has taken more than three seconds. True: a bar
             from the beginning, wherever stderr goes. False: none.
 
     Returns:
@@ -65,5 +67,13 @@ def places_by_length(lengths, batch_size, progress=None):
 def progress_bar(total, progress):
     """Number of items or None, and True, False or None as in `in_batches_by_length` -> a tqdm bar."""
     if progress is None:
-        return tqdm(total=total, disable=None, delay=_QUIET_SECONDS)  # disable=None: unless stderr is a terminal
+        disable = False if _in_notebook() else None  # None: unless stderr is a terminal, which a notebook's isn't
+        return tqdm(total=total, disable=disable, delay=_QUIET_SECONDS)
     return tqdm(total=total, disable=not progress)
+
+
+def _in_notebook():
+    """-> whether this process is a notebook's kernel: bool."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config

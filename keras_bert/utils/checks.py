@@ -18,6 +18,13 @@ def check_rate(name, value):
     return float(value)
 
 
+def check_share(name, value):
+    """Name, a number from 0 to 1 -> float; else a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be a number from 0 to 1. Received: {name}={value!r}.")
+    return float(value)
+
+
 def check_boolean(name, value):
     """Name, True or False -> the value; else a `ValueError`."""
     if not isinstance(value, bool):
@@ -66,6 +73,28 @@ def check_names(name, value, count_name, count):
     return tuple(value)
 
 
+def check_classes(num_classes, labels, least=2):
+    """number of classes, their names or None, how many there must be at least -> the names as a tuple, or None."""
+    if check_positive_integer("num_classes", num_classes) < least:
+        raise ValueError(
+            "`num_classes` must be at least 2: with a single class every answer is that class. For a score, build a "
+            "text_regressor; for texts that have a label or not, a text_classifier with multi_label=True. "
+            "Received: num_classes=1."
+        )
+    return None if labels is None else check_names("labels", labels, "num_classes", num_classes)
+
+
+def check_thresholds(name, value, count):
+    """Name, a number of [0, 1] or one for each class, number of classes -> tuple of floats; else a `ValueError`."""
+    values = [value] * count if isinstance(value, numbers.Real) and not isinstance(value, bool) else value
+    are_values = isinstance(values, (list, tuple)) or getattr(values, "ndim", None) == 1
+    if are_values and len(values) == count and all(isinstance(one, numbers.Real) and 0 <= one <= 1 for one in values):
+        return tuple(map(float, values))
+    raise ValueError(
+        f"`{name}` must be a number from 0 to 1, or a list of {count}, one for each class. Received: {name}={value!r}."
+    )
+
+
 def check_vectors(name, shape, hidden_dim):
     """Name, a shape [B, T, D], D -> None; a `ValueError` if the shape is another."""
     if len(shape) != 3 or shape[-1] != hidden_dim:
@@ -101,3 +130,10 @@ def some_of(items):
     """Strings -> the first five of them as one string, for a message, with how many more there are; or "none"."""
     items = list(items)
     return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "") if items else "none"
+
+
+def check_weight(what, value):
+    """What it is of, a weight -> a float; a `ValueError` unless it is a finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < math.inf:
+        raise ValueError(f"{what} must be a finite number of at least 0. Received: {value!r}.")
+    return float(value)

@@ -108,3 +108,16 @@ def _mend(value):
     if isinstance(value, (list, tuple, np.ndarray)):
         return "Give one flat list of strings; of pairs, two lists: the first texts and the second ones."
     return "Make a string of it."
+
+
+def free_name(name, taken):
+    """a column's name, those that are taken -> the first of name, name_2, name_3 ... that isn't.
+
+    >>> free_name("id", {"id", "id_2"})
+    'id_3'
+    """
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free

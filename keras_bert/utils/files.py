@@ -133,6 +133,62 @@ def written_beside(directory, layouts=(), overwrite=False):
             raise
 
 
+def check_writable_file(path, overwrite=False):
+    """Checks, before any work, that an output file can be written and that nothing is lost by it.
+
+    Args:
+        path: Where the file is to stand.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        ValueError: If there is something already, or the file can't be made.
+
+    Example:
+    >>> check_writable_file(Path(tempfile.mkdtemp(), "answers.jsonl"))
+    """
+    path = _resolved(path)
+    if path.exists() and not (overwrite and path.is_file()):
+        mend = "overwrite it, or choose" if path.is_file() else "Choose"
+        is_what = "is there already" if path.is_file() else "is no file"
+        raise ValueError(f"The output must be a new file. Received: {path}, which {is_what}; {mend.lower()} another.")
+    parent = next(place for place in path.parents if place.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        what = "isn't writable" if parent.is_dir() else "is a file"
+        raise ValueError(f"The output file can't be made. Received: {path}, but {parent} {what}. Choose another.")
+
+
+@contextlib.contextmanager
+def file_beside(path, overwrite=False):
+    """Gives a new file's place to write to, and renames it to `path` when the block has ended without an error.
+
+    Args:
+        path: Where the file is to stand in the end; its parents are made.
+        overwrite: As in `check_writable_file`.
+
+    Yields:
+        The `Path` of an empty file beside `path`, whose name ends alike.
+
+    Raises:
+        ValueError: As in `check_writable_file`.
+
+    Example:
+    >>> path = Path(tempfile.mkdtemp(), "answer.txt")
+    >>> with file_beside(path) as beside:
+    ...     _ = beside.write_text("42")
+    >>> path.read_text()
+    '42'
+    """
+    path = _resolved(path)
+    check_writable_file(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as place:
+        new = Path(place, path.name)
+        new.touch()
+        yield new
+        check_writable_file(path, overwrite)  # what came to stand there meanwhile isn't lost
+        os.replace(new, path)
+
+
 def _make_readable(directory):
     """directory -> None; its files get the permissions that new files have, for some writers keep them private."""
     mask = os.umask(0)
@@ -282,9 +338,17 @@ def digest_of(path):
 
 
 def fingerprint_of(path):
-    """path -> SHA-256 of the file's size and of 4 MiB of it, evenly spread: enough to tell large corpora apart."""
+    """path -> SHA-256 of the file's size and of 4 MiB of it, evenly spread: enough to tell large corpora apart.
+
+    Of a directory: of the names and fingerprints of its files, hidden ones left out.
+    """
     block, count = 1 << 16, 64
-    path = os.path.expanduser(path)
+    path = Path(path).expanduser()
+    if path.is_dir():
+        names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+        shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+        parts = b"".join(os.fsencode(name) + b"\0" + fingerprint_of(path / name).encode() for name in shown)
+        return hashlib.sha256(parts).hexdigest()
     size = os.path.getsize(path)
     digest = hashlib.sha256(str(size).encode())
     with open(path, "rb") as file:

@@ -27,6 +27,29 @@ def decode_classes(logits, labels):
     }
 
 
+def decode_several_classes(logits, labels, thresholds):
+    """Turns logits of a text classifier with `multi_label` into all labels of each text, and probabilities.
+
+    Args:
+        logits: Floats [B, C].
+        labels: C strings, in the order of the logits.
+        thresholds: C numbers: a text has a label if its probability is at least so much.
+
+    Returns:
+        A dict: `labels`, the names of each text's classes in the order of the logits, string [B, L], those of texts
+        with fewer than the others filled up with ""; `probabilities`, float32 [B, C], each by itself.
+
+    Example:
+    >>> answer = decode_several_classes(np.array([[-9.0, 0.0, 2.0], [-1.0, -9.0, -2.0]]), ["a", "b", "c"], [0.5] * 3)
+    >>> answer["labels"].numpy().tolist(), answer["probabilities"].numpy().round(2).tolist()[0][1:]
+    ([[b'b', b'c'], [b'', b'']], [0.5, 0.8799999952316284])
+    """
+    probabilities = tf.sigmoid(tf.cast(logits, tf.float32))
+    has = probabilities >= tf.constant(list(thresholds), tf.float32)
+    names = tf.broadcast_to(tf.constant(list(labels)), tf.shape(has))
+    return {"labels": tf.ragged.boolean_mask(names, has).to_tensor(""), "probabilities": probabilities}
+
+
 def decode_scores(logits, score_range=None, activation=None):
     """Turns a text regressor's output into scores.
 

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_bert.data.source_files import Faults, check_readable, opened, suffix_of
-from keras_bert.data.tagged_sentences import TaggedSentences, scheme_of
+from keras_bert.data.files.source_files import Faults, check_readable, opened, suffix_of
+from keras_bert.data.files.tagged_sentences import TaggedSentences, scheme_of
 from keras_bert.utils.checks import some_of
 from keras_bert.utils.tag_recognition import look_like_tags
 from keras_bert.utils.tag_schemes import check_fits
@@ -133,6 +133,21 @@ def _word_lines(lines):
     return [(i, line) for i, line in enumerate(lines, 1) if line.strip() and not line.startswith(("#", _DOCUMENT))]
 
 
+def parts_sentences(line):
+    """line -> whether it ends the sentence before it: one without a character to be seen, or that begins a document."""
+    return not line.strip() or line.startswith(_DOCUMENT)
+
+
+def layout_of_lines(lines, path, word_column=None):
+    """lines, their file, the user's column -> their `_Layout` where tags don't matter; None if none has a word."""
+    numbered = _word_lines(lines)
+    if numbered and all(len(line.split()) == 1 for _, line in numbered):
+        if word_column not in (None, 0, -1):
+            raise ValueError(f"Each line of {path} has one cell. Received: word_column={word_column}.")
+        return _Layout("\t", 1, 0, 0, False, None, False, frozenset())
+    return _layout(lines, path, word_column, -1 if word_column in (None, 0) else 0)
+
+
 def _layout(lines, path, word_column, tag_column):
     """lines, their file, the user's columns -> `_Layout`; None if there is no line with a word."""
     numbered = _word_lines(lines)
@@ -192,15 +207,15 @@ def _sentences(lines, layout):
     sentences, words, tags = [], [], []
     broken, first_lines = [], {}
     for number, line in enumerate([*lines, ""], 1):
-        if not line.strip() or line.startswith(_DOCUMENT):
+        if parts_sentences(line):
             if words:
                 sentences.append((words, tags))
             words, tags = [], []
             continue
         cells = layout.cells(line)
-        if number == layout.header or (line[0] == "#" and _is_comment(line, cells, layout, not words)):
+        if number == layout.header or (line[0] == "#" and is_comment(line, cells, layout, not words)):
             continue
-        word, tag, fault = _word_and_tag(cells, layout)
+        word, tag, fault = word_and_tag(cells, layout)
         if fault:
             broken.append((number, f"{fault}: {line[:80]!r}"))
         elif word:
@@ -210,7 +225,7 @@ def _sentences(lines, layout):
     return sentences, broken, first_lines
 
 
-def _is_comment(line, cells, layout, is_first):
+def is_comment(line, cells, layout, is_first):
     """a line that begins with "#", its cells, the layout, whether it is before the sentence -> if it is a comment."""
     if layout.is_numbered or _COMMENT_CELL.match(line):
         return True
@@ -222,7 +237,7 @@ def _is_comment(line, cells, layout, is_first):
     return cells[0] == "#" and cells[layout.tag_column].strip() not in {*layout.tags, "#"}
 
 
-def _word_and_tag(cells, layout):
+def word_and_tag(cells, layout):
     """cells of a line, the layout -> its word and tag, both None if it is no word, and what is wrong, or None."""
     if len(cells) != layout.num_cells:
         return None, None, f"has {len(cells)} cell{'s' if len(cells) > 1 else ''}"

@@ -1,15 +1,18 @@
 """Labelled texts, and labelled pairs of texts, from files or from memory."""
 
 import collections
-import itertools
 import random
+import re
 import unicodedata
 import warnings
 from pathlib import Path
 
-from keras_bert.data.source_files import Faults, half_a_pair
-from keras_bert.data.tables import ExampleFile, is_number
-from keras_bert.utils.checks import some_of
+from keras_bert.data.files.example_rows import ChosenRows, RowsInMemory, WeightedRow
+from keras_bert.data.files.label_cells import SeveralLabels
+from keras_bert.data.files.source_files import Faults, half_a_pair
+from keras_bert.data.files.table_layouts import is_number
+from keras_bert.data.files.tables import ExampleFile
+from keras_bert.utils.checks import check_boolean, some_of
 from keras_bert.utils.files import first_of
 
 # Labels by which programs and annotators say that there is none.
@@ -17,24 +20,29 @@ _MISSING = {"nan", "null", "n/a", "#n/a", "<na>", "-", "?"}
 
 
 class LabelledTexts:
-    """Texts, or pairs of texts, with a label each, which can be read any number of times.
+    """Texts, or pairs of texts, with a label each or several, which can be read any number of times.
 
     Args:
         rows: Tuples of strings, (text, label) or (text, second text, label), all of the same length: a list, or any
-            object that can be iterated over again and again.
+            object that can be iterated over again and again. Where a text may have several labels, or none, a tuple or
+            list of strings stands for the label, in all of them. Where examples have weights, all are `WeightedRow`s of
+            such tuples.
         name: What messages call them.
 
     Attributes:
         num_texts: 1, or 2 for pairs.
-        labels: The different labels, sorted (numbers by value): a tuple of strings.
+        multi_label: Whether a text may have several labels.
+        is_weighted: Whether the examples have weights.
+        labels: The different labels, sorted (numbers by value): a tuple of strings. Of columns of 0 and 1 all of these,
+            in their order.
         counts: Label -> number of its examples.
         place: What messages count examples by: "number", or "line" and "item" of files.
         remarks: What is odd, but not wrong: blank texts, labels that only look different, labels such as "nan". A tuple
             of strings.
 
     Raises:
-        ValueError: If there is no example, some aren't such tuples (all of them are named), or `rows` can be read only
-            once.
+        ValueError: If there is no example, some aren't such tuples (all of them are named), all weigh 0, or `rows` can
+            be read only once.
 
     Example:
     >>> reviews = LabelledTexts([("a good book", "yes"), ("a dull film", "no"), ("good food", "yes")])
@@ -49,26 +57,34 @@ class LabelledTexts:
             )
         self._rows = rows if isinstance(rows, (ExampleFile, RowsInMemory)) else RowsInMemory(rows)
         self.name = name
-        self.num_texts = None
-        self.counts = collections.Counter()
+        self.num_texts, self.multi_label, self.is_weighted = None, None, None
+        self.counts, self._count, self._most = collections.Counter(), 0, 0
         self._firsts, blank, lost = {}, [], []  # label -> its first number; numbers of examples
+        heaviest = 0.0
         for number, row in self._checked():
-            self.counts[row[-1]] += 1
-            self._firsts.setdefault(row[-1], number)
+            heaviest = max(heaviest, getattr(row, "weight", 1.0))
+            labels = labels_of(row)
+            self._count, self._most = self._count + 1, max(self._most, len(labels))
+            for label in labels:
+                self.counts[label] += 1
+                self._firsts.setdefault(label, number)
             if any(map(is_blank, row[:-1])):
                 blank.append(number)
             if any("\ufffd" in text for text in row[:-1]):
                 lost.append(number)
-        if not self.counts:
+        if not self._count:
             raise ValueError(f"There is no example in {name}. At least one with a text and a label is expected.")
+        if heaviest == 0:
+            raise ValueError(f"All examples of {name} have the weight 0, so that nothing would be learned.")
         self.place = self._rows.place
-        self.labels = tuple(sorted(self.counts, key=_by_value))
+        self.labels = self._rows.classes or tuple(sorted(self.counts, key=_by_value))
         self.remarks = (*self._rows.remarks(), *self._odd_texts(blank, lost), *self._odd_labels())
 
     def _checked(self):
         """Yields pairs of an example's number and the example; a `ValueError` names all that aren't any."""
         if isinstance(self._rows, ExampleFile):  # which checks them itself
-            self.num_texts = len(self._rows.columns) - 1
+            self.num_texts, self.multi_label = self._rows.num_texts, self._rows.several is not None
+            self.is_weighted = self._rows.is_weighted
             yield from self._rows.numbered()
             return
         with Faults(self.name, "Correct or remove these examples.") as faults:
@@ -76,17 +92,26 @@ class LabelledTexts:
                 if fault := self._fault_of(row):
                     faults.add(f"{self._rows.place} {number}", fault)
                     continue
-                self.num_texts = len(row) - 1
+                self.num_texts, self.multi_label = len(row) - 1, not isinstance(row[-1], str)
+                self.is_weighted = isinstance(row, WeightedRow)
                 yield number, row
 
     def _fault_of(self, row):
         """an example -> what is wrong with it; None if it is one, with as many texts as the first."""
         allowed = (2, 3) if self.num_texts is None else (self.num_texts + 1,)
-        is_row = isinstance(row, (tuple, list)) and all(isinstance(part, str) for part in row)
-        if not is_row or len(row) not in allowed:
+        *texts, last = row if isinstance(row, (tuple, list)) and row else [None]
+        labels = last if isinstance(last, (tuple, list)) else [last]
+        if len(texts) + 1 not in allowed or not all(isinstance(part, str) for part in (*texts, *labels)):
             forms = {2: "(text, label)", 3: "(text, second text, label)"}
             return f"must be a tuple of strings, {' or '.join(forms[length] for length in allowed)}, not {row!r:.200}"
-        return next(filter(None, map(half_a_pair, row)), None)
+        if self.multi_label not in (None, labels is last):
+            expected = "a list of labels" if self.multi_label else "one label"
+            return f"must have {expected}, as the first has, not {row!r:.200}"
+        if self.is_weighted not in (None, isinstance(row, WeightedRow)):
+            return f"must have {'a' if self.is_weighted else 'no'} weight, as the first, not {row!r:.200}"
+        if labels is last and (not all(labels) or len({*labels}) < len(labels)):
+            return f"must have different labels that aren't empty, not {last!r:.200}"
+        return next(filter(None, map(half_a_pair, (*texts, *labels))), None)
 
     def _odd_texts(self, blank, lost):
         """numbers of blank texts, and of those with lost characters -> remarks on them."""
@@ -102,7 +127,13 @@ class LabelledTexts:
             )
 
     def _odd_labels(self):
-        """-> remarks on labels that only look different, and on those that say there is none."""
+        """-> remarks on labels that only look different, that say there is none, and that look like several."""
+        unparted = [label for label in self.labels if re.search("[,;|/]", label)]
+        if self.multi_label and self._most < 2 and unparted:
+            yield (
+                f"No text of {self.name} has more than one label, but labels look as if they were several: "
+                f"{first_of([*map(self.described, unparted)], 5)}. Give what stands between them, label_separator."
+            )
         if groups := alike(self.labels):
             described = "; ".join(", ".join(map(self.described, labels)) for labels in groups)
             yield (
@@ -117,7 +148,7 @@ class LabelledTexts:
             )
 
     def __len__(self):
-        return self.counts.total()
+        return self._count
 
     def __iter__(self):
         return iter(self._rows)
@@ -132,6 +163,8 @@ class LabelledTexts:
 
     def described(self, label):
         """a label -> it, the number of its examples and where the first one is, for a message."""
+        if label not in self._firsts:  # of columns of 0 and 1
+            return f"{label!r} (no example)"
         return f"{label!r} ({self.counts[label]} examples, from {self.place} {self.first(label)} on)"
 
     def sample(self, size, seed):
@@ -149,10 +182,29 @@ class LabelledTexts:
         kept = set(random.Random(seed).sample(range(len(self)), size))
         rows = [row for index, row in enumerate(self.numbered()) if index in kept]
         numbers, examples = zip(*rows, strict=True)
-        return LabelledTexts(RowsInMemory(examples, numbers, self.place), f"{size} of {self.name}")
+        chosen = RowsInMemory(examples, numbers, self.place, self._rows.classes)
+        return LabelledTexts(chosen, f"{size} of {self.name}")
+
+    def chosen(self, places):
+        """Returns some of these examples.
+
+        Args:
+            places: Which, counted from 0: integers.
+
+        Returns:
+            A `LabelledTexts`, in the order of this one; it reads a file's texts from the file.
+        """
+        return LabelledTexts(ChosenRows(self._rows, len(self), places), f"{len(places)} of {self.name}")
 
 
-def read_labelled_texts(path, text_column="text", label_column="label"):
+def labels_of(row):
+    """an example -> its labels: the one, or all of several."""
+    return (row[-1],) if isinstance(row[-1], str) else row[-1]
+
+
+def read_labelled_texts(
+    path, text_column="text", label_column="label", multi_label=False, label_separator="|", weight_column=None
+):
     """Opens a file of labelled texts, and reads it through once to check it.
 
     A table has a line of cells for each example, below a header. The separator is the one of tab, comma, semicolon and
@@ -168,6 +220,12 @@ def read_labelled_texts(path, text_column="text", label_column="label"):
             column's place, counted from 0, or from the end if negative. If all are given so, the table needs no header:
             the first line is an example if its label is a number, or another line's label too.
         label_column: The column, or key, of the label: a string or a number. White space around it doesn't count.
+        multi_label: Whether a text may have several labels, or none. They stand in one column, parted by
+            `label_separator`, or in JSON as a list; or `label_column` is a tuple of columns, one for each label, with 1
+            where the text has it, else 0.
+        label_separator: What stands between the labels of a cell. White space around them doesn't count.
+        weight_column: The column, or key, of a number of at least 0, by which an example counts in the mean of a loss
+            while training. None: all count alike.
 
     Returns:
         A `LabelledTexts`. Its remarks, if it has any, are warnings too.
@@ -182,11 +240,21 @@ def read_labelled_texts(path, text_column="text", label_column="label"):
     >>> _ = path.write_text("text;label\\nA good book.;yes\\nA dull film.;no\\n")
     >>> list(read_labelled_texts(path))
     [('A good book.', 'yes'), ('A dull film.', 'no')]
+    >>> _ = path.write_text("text;label\\nGood food, but dear.;food|price\\nA table by the door.;\\n")
+    >>> list(read_labelled_texts(path, multi_label=True))
+    [('Good food, but dear.', ('food', 'price')), ('A table by the door.', ())]
     """
-    text_columns = text_column if isinstance(text_column, (tuple, list)) else (text_column,)
-    columns = tuple(map(str, (*text_columns, label_column)))
+    given = (text_column, label_column)
+    text_columns, label_columns = (tuple(map(str, c if isinstance(c, (tuple, list)) else (c,))) for c in given)
+    if not check_boolean("multi_label", multi_label) and len(label_columns) != 1:
+        raise ValueError(
+            f"Several columns of labels are read with multi_label=True. Received: label_column={label_column!r}."
+        )
+    several = SeveralLabels(label_columns, label_separator) if multi_label else None
     path = Path(path).expanduser()
-    examples = LabelledTexts(ExampleFile(path, columns), str(path))
+    weight = None if weight_column is None else str(weight_column)
+    file = ExampleFile(path, (*text_columns, *label_columns), several=several, weight=weight)
+    examples = LabelledTexts(file, str(path))
     for remark in examples.remarks:
         warnings.warn(remark, stacklevel=2)
     return examples
@@ -200,7 +268,8 @@ def check_labels(examples, labels):
         labels: The classes' names.
 
     Raises:
-        ValueError: If a label is no string, an example has one that isn't among `labels`, or there is but one class.
+        ValueError: If a label is no string, an example has one that isn't among `labels`, or there is but one class,
+            and a text has one label.
 
     Example:
     >>> check_labels(LabelledTexts([("a good book", "yes"), ("a dull film", "no")]), ["no", "yes"])
@@ -208,10 +277,10 @@ def check_labels(examples, labels):
     known = dict.fromkeys(labels)
     if not all(isinstance(label, str) for label in known):
         raise ValueError(f"`labels` must be strings, as the examples' labels are. Received: labels={[*known]!r}.")
-    if len(known) < 2:
+    if len(known) < (1 if examples.multi_label else 2):
         raise ValueError(
-            f"A classifier needs at least 2 classes. Received: labels={[*known]!r}, for {examples.name}. "
-            "Check that the label column is the right one."
+            f"A classifier needs at least {1 if examples.multi_label else 2} classes. Received: labels={[*known]!r}, "
+            f"for {examples.name}. Check that the label column is the right one."
         )
     unknown = [label for label in examples.labels if label not in known]
     if unknown:
@@ -242,6 +311,11 @@ def check_scores(examples):
     >>> check_scores(LabelledTexts([("a dog", "a hound", "4.5"), ("a dog", "a plane", "0")]))
     (0.0, 4.5)
     """
+    if examples.multi_label:
+        raise ValueError(
+            f"A regressor learns one number a text, and {examples.name} has several labels a text. Read them without "
+            "multi_label, or train a classifier."
+        )
     wrong = [label for label in examples.labels if not is_number(label)]
     if wrong:
         commas = any(is_number(label.replace(",", ".", 1)) for label in wrong)
@@ -262,28 +336,12 @@ def check_scores(examples):
 def _with_places(labels, examples):
     """labels, LabelledTexts -> the labels with the numbers of their examples, for a message."""
     numbers = {label: [] for label in labels}
-    for number, (*_, label) in examples.numbered():
-        if label in numbers:
+    for number, row in examples.numbered():
+        for label in numbers.keys() & {*labels_of(row)}:
             numbers[label].append(number)
     place = examples.place
     told = [f"{label!r} ({len(found)} examples) in {place} {first_of(found)}" for label, found in numbers.items()]
     return first_of(told, between="; ")
-
-
-class RowsInMemory:
-    """Examples in memory, with the numbers by which messages call them: those from 1 on, or others."""
-
-    def __init__(self, rows, numbers=None, place="number"):
-        self._rows, self._numbers, self.place = rows, numbers, place
-
-    def __iter__(self):
-        return iter(self._rows)
-
-    def numbered(self):
-        return zip(self._numbers or itertools.count(1), self._rows, strict=False)
-
-    def remarks(self):
-        return []
 
 
 def is_blank(text):

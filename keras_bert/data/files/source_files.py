@@ -11,6 +11,7 @@ from keras_bert.utils.encodings import encoding_by_mark, unmarked_utf16
 from keras_bert.utils.files import conversion, first_of, not_utf8, open_bytes, open_text
 
 _PANDAS = "python -c \"import pandas; pandas.read_{kind}({old!r}).to_json({new!r}, orient='records', lines=True)\""
+_LONGEST_LINE = 1 << 26  # characters; an array in a line of its own may be as long as the file
 # How a name ends -> how to get from such a file to one that is read; `old` and `new` are the files' names.
 _WAYS = {
     ".xlsx": "Save it from the spreadsheet as CSV UTF-8",
@@ -187,6 +188,24 @@ def read_json(path):
                 raise ValueError(f"{path} isn't JSON: {error}. Correct it there.") from error
     with Faults(path, "Correct or remove these lines.") as faults:
         return None, list(json_lines(text.split("\n"), faults))
+
+
+def has_a_value_a_line(path):
+    """Finds out how a JSON file is written, and reads no more of it than the first line that isn't empty.
+
+    Args:
+        path: A `Path`.
+
+    Returns:
+        Whether each line is a value by itself: unless the name ends in .json, if the file doesn't begin with an array;
+        else if the first line is an object, and more follows.
+    """
+    with opened(path) as file:
+        lines = (line for line in iter(lambda: file.readline(_LONGEST_LINE), "") if line.strip())
+        first = next(lines, "")
+        if suffix_of(path) in (".jsonl", ".ndjson"):
+            return not first.lstrip().startswith("[")
+        return first.endswith(("\n", "\r")) and _is_json_object(first) and next(lines, None) is not None
 
 
 def json_lines(lines, faults):

@@ -4,8 +4,9 @@ import json
 import warnings
 from pathlib import Path
 
-from keras_bert.data.source_files import Faults, check_readable, read_json
-from keras_bert.data.squad import Question, Questions
+from keras_bert.data.files.json_items import json_items
+from keras_bert.data.files.source_files import Faults, check_readable, read_json
+from keras_bert.data.files.squad import Question, Questions
 from keras_bert.utils.files import first_of
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -69,44 +70,111 @@ def read_squad(path):
             found.gather(item, place)
         found.check_ids()
     version = held.get("version", "") if isinstance(held, dict) else ""
-    questions = Questions(found.questions, str(path), str(version))
+    questions = Questions(found.questions, str(path), str(version), articles=found.articles)
     for remark in found.remarks(path):
         warnings.warn(remark, stacklevel=2)
     return questions
 
 
+class AskedQuestions:
+    """The questions of a file in the format of SQuAD, without answers, read anew at each iteration.
+
+    Nothing but the article at hand, and the questions' ids, is in the memory.
+
+    Args:
+        path: As in `read_squad`; the file may lack the answers.
+
+    Attributes:
+        count: Number of questions.
+
+    Raises:
+        ValueError: If there is no such file or question, or some are broken (the first 20 are named), for it is read
+            through once.
+
+    Example:
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "questions.json")
+    >>> paragraph = {"context": "Ann ran.", "qas": [{"id": 7, "question": "Who?"}]}
+    >>> _ = path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    >>> list(AskedQuestions(path))
+    [Question(id='7', question='Who?', context='Ann ran.', answers=())]
+    """
+
+    def __init__(self, path):
+        self.path = Path(path).expanduser()
+        check_readable(self.path, _SUFFIXES, "questions", others=True)
+        self.count, ids = 0, set()
+        with Faults(self.path, "Correct or remove what is wrong.") as faults:
+            for question in self._read(faults):
+                self.count += 1
+                if question.id is None or question.id in ids:
+                    what = "must have 'id'" if question.id is None else f"has the id {question.id!r} of another one"
+                    faults.add(f"question {question.question!r:.80}", what)
+                ids.add(question.id)
+        if not self.count:
+            raise ValueError(f"There is no question in {self.path}. At least one is expected.")
+
+    def __iter__(self):
+        return self._read(Faults(self.path, ""))
+
+    def _read(self, faults):
+        """Faults -> the questions."""
+        for place, item in json_items(self.path):
+            found = _Found(faults, needs_answers=False)
+            found.gather(item, place)
+            yield from found.questions
+
+    @staticmethod
+    def are_in(path):
+        """a path -> whether its file is JSON with levels as SQuAD's, articles, paragraphs or `qas`."""
+        path = Path(path).expanduser()
+        check_readable(path, _SUFFIXES, "questions", others=True)
+        _, first = next(json_items(path), ("", None))
+        return isinstance(first, dict) and not {*_LISTS}.isdisjoint(first)
+
+
 class _Found:
     """The questions of a file as they are found, and where they stand: `gather` adds those of a value."""
 
-    def __init__(self, faults):
+    def __init__(self, faults, needs_answers=True):
         self.questions, self._places, self._contradictory = [], [], []
-        self._faults = faults
+        self._articles = []  # of each question, or None
+        self._faults, self._needs_answers = faults, needs_answers
 
-    def gather(self, held, place, context=None):
-        """a value, where it stands, the context around it -> None."""
+    @property
+    def articles(self):
+        """Question's id -> its article; None unless each question has one."""
+        if None in self._articles:
+            return None
+        return {question.id: article for question, article in zip(self.questions, self._articles, strict=True)}
+
+    def gather(self, held, place, context=None, article=None):
+        """a value, where it stands, the context around it, the article -> None."""
         if isinstance(held, list):
             for number, item in enumerate(held):
-                self.gather(item, f"{place}[{number}]", context)
+                self.gather(item, f"{place}[{number}]", context, article)
             return
         try:
             if not isinstance(held, dict):
                 raise ValueError(f"must be an object, as in SQuAD's files, not {_shown(held)}")
             context = _value(held, "context", str, context)
+            article = _article_of(held, place) or article
             lists = [(key, _value(held, key, list)) for key in _LISTS if key in held]
             if not lists:
                 self._add(held, context)
                 self._places.append(place or "the whole")
+                self._articles.append(article)
         except ValueError as error:
             self._faults.add(_with_id(held, place or "the whole"), str(error))
             return
         for key, items in lists:
-            self.gather(items, f"{place}.{key}".lstrip("."), context)
+            self.gather(items, f"{place}.{key}".lstrip("."), context, article)
 
     def _add(self, held, context):
         """a question's dict, its context -> None; a `ValueError` says what is wrong with it."""
         name = _value(held, "id", (str, int))
         asked = _value(held, "question", str)
-        given = _value(held, "answers", (list, dict, str))
+        given = _value(held, "answers", (list, dict, str)) if self._needs_answers else []
         mark = held.get("is_impossible")
         fault = None
         if asked is None:
@@ -184,6 +252,12 @@ def _start_of(text, start, context):
     if not isinstance(start, int) or isinstance(start, bool):
         raise ValueError(f"must have an integer as 'answer_start', not {_shown(start)}")
     return start
+
+
+def _article_of(held, place):
+    """a dict, where it stands -> the article that it is, or says to be from; None if it tells nothing."""
+    title = held.get("title")
+    return title if isinstance(title, str) and title.strip() else place if "paragraphs" in held else None
 
 
 def _value(held, part, kind, otherwise=None):

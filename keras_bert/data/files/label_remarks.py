@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_bert.data.labelled_texts import is_blank
+from keras_bert.data.files.labelled_texts import is_blank
 from keras_bert.utils.files import first_of
 
 
@@ -18,7 +18,8 @@ def labelling_remarks(train, *others, classes=True):
 
     Returns:
         A list of strings, empty if nothing is odd: classes with one example to train on, texts that have several
-        labels, texts to measure on that are trained on too.
+        labels, or stand there with others where they may have several, texts to measure on that are trained on too;
+        and, where texts may have several labels, those that occur in one part only.
 
     Example:
     >>> train = keras_bert.data.LabelledTexts([("good", "yes"), ("dull", "no"), ("good", "no")], "train.tsv")
@@ -37,17 +38,34 @@ def labelling_remarks(train, *others, classes=True):
             "from one."
         )
     others = [examples for examples in others if examples is not None]
+    if train.multi_label:
+        remarks += filter(None, (_without_examples(examples, train) for examples in (train, *others)))
     remarks += filter(None, (_with_several_labels(examples, classes) for examples in (train, *others)))
     texts = _hashes(train)
     remarks += filter(None, (_trained_on_too(examples, train, texts) for examples in others))
     return remarks
 
 
+def _without_examples(examples, train):
+    """LabelledTexts, those to train on -> a remark on labels that don't occur there; empty if all do."""
+    absent = [repr(label) for label in train.labels if not examples.counts[label]]
+    if not absent:
+        return ""
+    what = "A model learns to say no to them" if examples is train else "Scores say nothing of them"
+    return f"{len(absent)} of {len(train.labels)} labels never occur in {examples.name}: {first_of(absent)}. {what}."
+
+
 def _with_several_labels(examples, classes):
     """LabelledTexts, whether labels are classes -> a remark on texts that have several; empty if none has."""
-    number_of = {label: number if classes else float(label) for number, label in enumerate(examples.labels)}
+    number_of = {}  # label, or labels in whatever order -> a number
+
+    def number_for(label):
+        if not classes:
+            return float(label)
+        return number_of.setdefault(label if isinstance(label, str) else frozenset(label), len(number_of))
+
     hashes = _hashes(examples)
-    labels = np.fromiter((number_of[label] for *_, label in examples), np.float64, len(examples))
+    labels = np.fromiter((number_for(label) for *_, label in examples), np.float64, len(examples))
     order = np.lexsort((labels, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     odd = {*hashes[order][1:][same_text & (np.diff(labels[order]) != 0)].tolist()} - {_BLANK}
@@ -56,9 +74,11 @@ def _with_several_labels(examples, classes):
     found = {}
     for key, (number, (*_, label)) in zip(hashes.tolist(), examples.numbered(), strict=True):
         if key in odd:
-            found.setdefault(key, []).append(f"{label!r} in {examples.place} {number}")
+            shown = repr(label) if isinstance(label, str) else f"{', '.join(map(repr, label)) or 'none'}"
+            found.setdefault(key, []).append(f"{shown} in {examples.place} {number}")
     told = first_of([first_of(labelled, 5) for labelled in found.values()], between="; ")
-    return f"{len(found)} texts of {examples.name} have several labels: {told}. Keep the right one."
+    what = "stand there several times, with different labels" if examples.multi_label else "have several labels"
+    return f"{len(found)} texts of {examples.name} {what}: {told}. Keep the right one."
 
 
 def _trained_on_too(examples, train, texts):

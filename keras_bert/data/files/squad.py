@@ -4,7 +4,7 @@ import numbers
 import random
 from typing import NamedTuple
 
-from keras_bert.data.source_files import Faults, half_a_pair
+from keras_bert.data.files.source_files import Faults, half_a_pair
 from keras_bert.metrics.question_answering import rules_by_script
 from keras_bert.utils.checks import some_of
 from keras_bert.utils.files import first_of
@@ -50,6 +50,7 @@ class Questions:
         name: What messages call them.
         version: What the file says of itself, e.g. `"1.1"` or `"KorQuAD_v1.0_dev"`.
         reasons: Question's id -> why nothing can be learned from it, for what only a tokenizer can see: a dict.
+        articles: Question's id -> the article that it is from: a dict of strings. None: nothing is known of that.
 
     Attributes:
         left_out: Reason -> ids of the questions that training leaves out for it: a dict of lists, empty if none is.
@@ -70,9 +71,9 @@ class Questions:
     ['a']
     """
 
-    def __init__(self, rows, name="the questions", version="", reasons=None):
+    def __init__(self, rows, name="the questions", version="", reasons=None, articles=None):
         self._rows = tuple(rows)
-        self.name, self.version = name, version
+        self.name, self.version, self._articles = name, version, articles
         if not self._rows:
             raise ValueError(f"There is no question in {name}. At least one is expected.")
         self.left_out, self._reasons, ids = {}, {}, set()
@@ -100,6 +101,16 @@ class Questions:
         return {question.id: [text for text, _ in question.answers] for question in self}
 
     @property
+    def sources(self):
+        """For each question what it is from: its article's name, or where none is known its context."""
+        return [self._articles[row.id] for row in self] if self._articles else [row.context for row in self]
+
+    @property
+    def source_kind(self):
+        """What `sources` are: "article" or "paragraph"."""
+        return "article" if self._articles else "paragraph"
+
+    @property
     def rules_by_script(self):
         """The rules of scoring that suit the script of the answers, as in `keras_bert.metrics.score_answers`."""
         return rules_by_script(text for question in self for text, _ in question.answers)
@@ -120,7 +131,7 @@ class Questions:
         Returns:
             A `Questions`.
         """
-        return Questions(self._rows, self.name, self.version, reasons | self._reasons) if reasons else self
+        return self._of(self._rows, self.name, reasons | self._reasons) if reasons else self
 
     def for_training(self):
         """Leaves out the questions that nothing can be learned from.
@@ -136,7 +147,7 @@ class Questions:
         kept = [question for question in self if question.id not in self._reasons]
         if not kept:
             raise ValueError(f"No question is left to learn from: {self.describe_left_out()}. Correct the file.")
-        return Questions(kept, self.name, self.version)
+        return self._of(kept, self.name)
 
     def describe_left_out(self):
         """Says from which questions nothing can be learned, and why: a string, empty if there is none."""
@@ -157,11 +168,23 @@ class Questions:
         Returns:
             A `Questions`, in the order of this one.
         """
-        if size >= len(self):
-            return self
-        kept = sorted(random.Random(seed).sample(range(len(self)), size))
-        rows = [self._rows[number] for number in kept]
-        return Questions(rows, f"{size} of {self.name}", self.version, self._reasons)
+        return self if size >= len(self) else self.chosen(random.Random(seed).sample(range(len(self)), size))
+
+    def chosen(self, places):
+        """Returns some of these questions.
+
+        Args:
+            places: Which, counted from 0: integers.
+
+        Returns:
+            A `Questions`, as `sample` gives it.
+        """
+        rows = [self._rows[place] for place in sorted(places)]
+        return self._of(rows, f"{len(rows)} of {self.name}", self._reasons)
+
+    def _of(self, rows, name, reasons=None):
+        """some of the questions, name, reasons -> `Questions` from the same file."""
+        return Questions(rows, name, self.version, reasons, self._articles)
 
 
 def shared_questions(train, *others):

@@ -4,9 +4,10 @@ import random
 import warnings
 from pathlib import Path
 
-from keras_bert.data.labelled_texts import RowsInMemory, is_blank
-from keras_bert.data.source_files import Faults, half_a_pair
-from keras_bert.data.tables import ExampleFile, column_names
+from keras_bert.data.files.example_rows import RowsInMemory
+from keras_bert.data.files.labelled_texts import is_blank
+from keras_bert.data.files.source_files import Faults, half_a_pair
+from keras_bert.data.files.tables import ExampleFile, column_names
 from keras_bert.utils.checks import some_of
 
 
@@ -20,6 +21,9 @@ class TextGroups:
         rows: Tuples of strings, (anchor, positive) or (anchor, positive, negative, ...), all of the same length: a
             list, or any object that can be iterated over again and again.
         name: What messages call them.
+        sources: For each group what it was taken from, such as its article: strings, of which groups with the same stay
+            together where groups are divided. None: its positive.
+        source_kind: What such a source is, for messages: "article".
 
     Attributes:
         num_texts: Number of texts in a group.
@@ -35,7 +39,7 @@ class TextGroups:
     (2, 2)
     """
 
-    def __init__(self, rows, name="the groups"):
+    def __init__(self, rows, name="the groups", sources=None, source_kind="positive"):
         try:
             is_read_once = iter(rows) is rows
         except TypeError as error:
@@ -49,6 +53,7 @@ class TextGroups:
             )
         self._rows = rows if isinstance(rows, (ExampleFile, RowsInMemory)) else RowsInMemory(rows)
         self.name, self.num_texts, self._count = name, None, 0
+        self._sources, self.source_kind = sources, source_kind
         with Faults(name, "Correct or remove what is wrong.") as faults:
             for number, row in self._rows.numbered():
                 self._count += 1
@@ -82,6 +87,11 @@ class TextGroups:
 
     def __iter__(self):
         return iter(self._rows)
+
+    @property
+    def sources(self):
+        """For each group what it was taken from: strings."""
+        return self._sources or [positive for _, positive, *_ in self]
 
     def search(self):
         """Makes a search of these groups: for each anchor its positives are to be found among all other texts.
@@ -118,10 +128,20 @@ class TextGroups:
         Returns:
             A `TextGroups`, in the order of this one; it holds its texts in memory.
         """
-        if size >= len(self):
-            return self
-        kept = set(random.Random(seed).sample(range(len(self)), size))
-        return TextGroups([row for index, row in enumerate(self) if index in kept], f"{size} of {self.name}")
+        return self if size >= len(self) else self.chosen(random.Random(seed).sample(range(len(self)), size))
+
+    def chosen(self, places):
+        """Returns some of these groups.
+
+        Args:
+            places: Which, counted from 0: integers.
+
+        Returns:
+            A `TextGroups`, as `sample` gives it.
+        """
+        kept = {*places}
+        rows, sources = ([item for place, item in enumerate(items) if place in kept] for items in (self, self.sources))
+        return TextGroups(rows, f"{len(rows)} of {self.name}", sources, self.source_kind)
 
 
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
@@ -181,5 +201,7 @@ def question_groups(questions):
     >>> list(question_groups(Questions([Question("a", "Who ran?", "Ann ran.", (("Ann", 0),))])))
     [('Who ran?', 'Ann ran.')]
     """
-    rows = [(question.question, question.context) for question in questions if not question.is_impossible]
-    return TextGroups(rows, questions.name)
+    asked = zip(questions, questions.sources, strict=True)
+    pairs = [((row.question, row.context), source) for row, source in asked if not row.is_impossible]
+    rows, sources = zip(*pairs, strict=True) if pairs else ((), ())
+    return TextGroups(list(rows), questions.name, sources, questions.source_kind)

@@ -73,8 +73,7 @@ class TaggedSentences:
         if not rows:
             raise ValueError(f"There is no sentence in {name}. At least one line with a word and a tag is expected.")
         units = {unit for units, _ in rows for unit in units}
-        characters = all(map(_is_character, units)) and any(unit.isspace() for unit in units)
-        self.by_character = characters if by_character is None else by_character
+        self.by_character = are_characters(units) if by_character is None else by_character
         sequences = [tags for _, tags in rows]
         self.scheme = scheme_of(sequences, name, is_entities) if scheme is None else scheme
         self.is_entities = self.scheme.marks_entities
@@ -93,14 +92,7 @@ class TaggedSentences:
         return len(self._rows)
 
     def __iter__(self):
-        separator = "" if self.by_character else " "
-        for units, tags in self._rows:
-            starts, ends, position = [], [], 0
-            for unit in units:
-                starts.append(position)
-                ends.append(position + len(unit))
-                position = ends[-1] + len(separator)
-            yield TaggedSentence(separator.join(units), tuple(starts), tuple(ends), tags)
+        return (sentence_of(units, tags, self.by_character) for units, tags in self._rows)
 
     def sample(self, size, seed):
         """Returns a random sample of these sentences.
@@ -112,13 +104,47 @@ class TaggedSentences:
         Returns:
             A `TaggedSentences`, in the order of this one, with the same `by_character`, `is_entities` and `scheme`.
         """
-        if size >= len(self):
-            return self
-        kept = sorted(random.Random(seed).sample(range(len(self)), size))
-        sample = copy.copy(self)
-        sample.name = f"{size} of {self.name}"
-        sample._set_rows([self._rows[i] for i in kept])
-        return sample
+        return self if size >= len(self) else self.chosen(random.Random(seed).sample(range(len(self)), size))
+
+    def chosen(self, places):
+        """Returns some of these sentences.
+
+        Args:
+            places: Which, counted from 0: integers.
+
+        Returns:
+            A `TaggedSentences`, as `sample` gives it.
+        """
+        chosen = copy.copy(self)
+        chosen.name = f"{len(places)} of {self.name}"
+        chosen._set_rows([self._rows[place] for place in sorted(places)])
+        return chosen
+
+
+def sentence_of(units, tags, by_character):
+    """Puts a sentence together of its units: strings, their tags, whether they are characters -> `TaggedSentence`.
+
+    Example:
+    >>> sentence_of(["Ann", "left"], ["B-PER", "O"], by_character=False)
+    TaggedSentence(text='Ann left', starts=(0, 4), ends=(3, 8), tags=('B-PER', 'O'))
+    """
+    separator = "" if by_character else " "
+    starts, ends, position = [], [], 0
+    for unit in units:
+        starts.append(position)
+        ends.append(position + len(unit))
+        position = ends[-1] + len(separator)
+    return TaggedSentence(separator.join(units), tuple(starts), tuple(ends), tuple(tags))
+
+
+def are_characters(units):
+    """Tells whether units of sentences are characters: the different units -> bool.
+
+    Example:
+    >>> are_characters({"a", " ", "b"}), are_characters({"a", "b"})
+    (True, False)
+    """
+    return all(map(_is_character, units)) and any(unit.isspace() for unit in units)
 
 
 def scheme_of(sequences, name, is_entities=None, first_lines=None):
