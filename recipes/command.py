@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from keras_bert.recipes import common
+from keras_bert.recipes import command_line
 
 TASKS = {
     "pretrain": "plain text in, a pretrained BERT out",
@@ -11,13 +11,17 @@ TASKS = {
     "tag": "a tag for each word or character: entities, parts of speech",
     "pair": "two texts in, a label or a score out: inference, paraphrase, similarity",
     "answer": "a question and a paragraph in, the part that answers it out",
+    "distil": "a trained model in, a smaller and faster one out that answers nearly as well",
     "embed": "texts that belong together in, an encoder that gives them similar vectors out: search, clustering",
+    "predict": "a file in, a trained model's answers out, whatever its task",
+    "evaluate": "a test file in, a trained model's scores out",
+    "demo": "trained models in, a page to play with them in the browser",
 }
 
 
 def main(arguments=None):
     """Runs a task: list of strings, or None for those of this process."""
-    task, *options = (sys.argv[1:] if arguments is None else arguments) or ["nothing"]
+    task, *options = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if task in ("-h", "--help"):
         print(described())
         return
@@ -25,7 +29,7 @@ def main(arguments=None):
         print(f"error: Expected a task, one of {', '.join(TASKS)}. Received: {task}.", file=sys.stderr)
         raise SystemExit(2)
     recipe = importlib.import_module(f"keras_bert.recipes.{task}")
-    common.run(recipe.Config, recipe.main, options, program=f"keras-bert {task}")
+    command_line.run(recipe.Config, recipe.main, options, program=f"keras-bert {task}")
 
 
 def described():

@@ -1,27 +1,25 @@
-"""What the recipes share around their own stories: options, checks, the small model, results, the command line.
+"""What the recipes share around their own stories: options, checks, the small model, results.
 
 Keras and TensorFlow are imported when a run begins, so that `--help` answers at once.
 """
 
 import contextlib
 import dataclasses
-import json
 import math
-import os
 import re
 import sys
-import tempfile
-import typing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import keras_bert
+from keras_bert.recipes import runs
+from keras_bert.training.layer_decay import check_layer_decay
 from keras_bert.utils.checks import check_positive_integer, check_positive_number, check_rate
-from keras_bert.utils.files import check_outputs
 
 SAMPLES = Path(__file__).parent / "samples"
-# What TensorFlow's libraries write to stderr while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL says.
-_BANNER = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|[IW]\d{4} \S+ +\d+ \w+\.cc:\d+\] ")
+LoraTarget = Literal[
+    "query", "key", "value", "attention_output", "feedforward_intermediate", "feedforward_output"
+]  # as keras_bert.lora has them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,18 +28,32 @@ class FineTuning:
 
     Args:
         train: Examples to train on. Without it and `valid`: the English samples.
-        valid: Examples to choose the best epoch by.
+        valid: Examples to choose the best epoch by; or a number between 0 and 1, the share of `train` that is held out
+            for it.
         test: Examples to report on in the end.
+        cross_validate: Number of folds of `train`: each in turn is held out as `valid`, and scores are means over them.
         pretrained: Checkpoint to start from: a directory or a hub id. Without one, a tiny BERT with random weights and
             a vocabulary trained on the training texts.
-        output: Directory for the best model, in Hugging Face's layout.
+        output: Directory for the best model, in Hugging Face's layout. What training needs to go on stands in
+            OUTPUT-checkpoints: killed at any moment, the same command goes on, and ends as it would have.
         export: Directory for a SavedModel that takes strings.
-        limit: Train on a random sample of this size.
+        limit: Train on a random sample of this size, drawn after `valid` or a fold is held out, which is scored whole.
+        tensorboard: Directory for TensorBoard's logs.
         epochs: Passes over the examples to train on.
+        early_stopping: End training after N epochs without a better one.
         batch_size: Examples in a batch.
         learning_rate: The highest rate, after the warm-up. That with `pretrained` suits models of base's size; smaller
             models want 1e-4 or more.
         dropout: Dropped share of activations while training. Without it: the checkpoint's own, else 0.1.
+        layer_decay: What is left of the learning rate from one layer to the next below, such as 0.9: the lower a layer,
+            the less it changes. Without it: all layers have the same rate.
+        freeze_layers: Leave the embeddings and the lowest N encoder layers as the checkpoint has them;
+            training is faster.
+        freeze_embeddings: Leave the embeddings as the checkpoint has them.
+        lora_rank: Train the head and, beside the frozen encoder, small matrices of this rank alone (LoRA). The default
+            `learning_rate` is ten times as high then. The best model is written merged, as a plain BERT; in Python,
+            keras_bert.save_adapters writes the matrices alone.
+        lora_targets: What these matrices are added to. (default: query value)
         max_length: The most tokens of a row.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
         strategy: Devices that share each batch: one, all of this machine, or those of all workers in TF_CONFIG.
@@ -51,19 +63,28 @@ class FineTuning:
     Attributes:
         FROM_RANDOM_WEIGHTS: Epochs and learning rate where they aren't given; each recipe has its own.
         FROM_CHECKPOINT: The same with `pretrained`.
+        START: Name of the option that gives what has learned something before.
     """
 
     train: Path | None = None
-    valid: Path | None = None
+    valid: float | Path | None = None
     test: Path | None = None
+    cross_validate: int | None = None
     pretrained: str | None = None
     output: Path | None = None
     export: Path | None = None
+    tensorboard: Path | None = None
     limit: int | None = None
     epochs: int | None = None
+    early_stopping: int | None = None
     batch_size: int = 16
     learning_rate: float | None = None
     dropout: float | None = None
+    layer_decay: float | None = None
+    freeze_layers: int | None = None
+    freeze_embeddings: bool = False
+    lora_rank: int | None = None
+    lora_targets: tuple[LoraTarget, ...] | None = None
     max_length: int = 128
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
@@ -72,25 +93,44 @@ class FineTuning:
 
     FROM_RANDOM_WEIGHTS = (8, 5e-4)
     FROM_CHECKPOINT = (3, 5e-5)
+    START = "pretrained"
 
     def __post_init__(self):
-        defaults = self.FROM_RANDOM_WEIGHTS if self.pretrained is None else self.FROM_CHECKPOINT
-        for name, value in zip(("epochs", "learning_rate"), defaults, strict=True):
+        has_start = getattr(self, self.START) is not None
+        epochs, rate = self.FROM_CHECKPOINT if has_start else self.FROM_RANDOM_WEIGHTS
+        rate *= 1 if self.lora_rank is None else 10
+        for name, value in (("epochs", epochs), ("learning_rate", rate)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)  # the dataclass is frozen
-        for name in ("epochs", "batch_size", "accumulate", "max_length", "limit"):
+        if isinstance(self.valid, int | float) and not 0 < self.valid < 1:
+            raise ValueError(
+                "`valid` must be a file, or the share of `train` to hold out, between 0 and 1. Received: "
+                f"valid={self.valid}. For a file of that name, write ./{self.valid}."
+            )
+        counts = ("epochs", "batch_size", "accumulate", "max_length", "limit", "freeze_layers", "lora_rank")
+        for name in (*counts, "early_stopping", "cross_validate"):
             # None may stay where it is the default, and was no late one.
             if getattr(self, name) is not None or getattr(type(self), name) is not None:
                 check_positive_integer(name, getattr(self, name))
         check_positive_number("learning_rate", self.learning_rate)
         if self.dropout is not None:
             check_rate("dropout", self.dropout)
+        check_layer_decay(self.layer_decay)
+        if not has_start and (self.freeze_layers or self.freeze_embeddings or self.lora_rank):
+            raise ValueError(
+                f"`freeze_layers`, `freeze_embeddings` and `lora_rank` are for checkpoints. Give one by `{self.START}`."
+            )
+        if self.lora_targets is not None and self.lora_rank is None:
+            raise ValueError(
+                "`lora_targets` says where the matrices of `lora_rank` are. Received: lora_targets="
+                f"{', '.join(self.lora_targets)}, and no lora_rank. Give it too."
+            )
 
     @classmethod
     def late_defaults(cls):
         """-> option: what `--help` says of its default, where that depends on another option."""
         pairs = zip(cls.FROM_RANDOM_WEIGHTS, cls.FROM_CHECKPOINT, strict=True)
-        hints = [f"(default: {value}; with --pretrained: {other})" for value, other in pairs]
+        hints = [f"(default: {value}; with --{cls.START}: {other})" for value, other in pairs]
         return dict(zip(("epochs", "learning_rate"), hints, strict=True))
 
 
@@ -111,11 +151,12 @@ def prepare(config, examples, **directories):
     """
     import keras
 
-    check_outputs(output=config.output, export=config.export, **directories)
-    if (config.train is None) != (config.valid is None):
+    runs.check_run(config, report=getattr(config, "report", None), **directories)
+    holds_out = isinstance(config.valid, float) or config.cross_validate is not None
+    if not holds_out and (config.train is None) != (config.valid is None):
         raise ValueError(
             f"Give both `train` and `valid`, or neither to try the samples. Received: train={config.train}, "
-            f"valid={config.valid}. A tenth of the training {examples}, held out of them, will do as valid."
+            f"valid={config.valid}. `valid` 0.1 holds a tenth of the training {examples} out of them."
         )
     strategy = keras_bert.distribution.strategy(config.strategy)
     files = {name: getattr(config, name) for name in ("train", "valid", "test")}
@@ -148,9 +189,12 @@ def model_and_tokenizer(
         A pair: the model and its `WordPieceTokenizer`.
     """
     if config.pretrained is not None:
-        return keras_bert.load_pretrained(
+        model, tokenizer = keras_bert.load_pretrained(
             config.pretrained, task=task, backbone_dropout=config.dropout, **head_arguments
         )
+        if keras_bert.windows_of(model) is not None:  # the options say how this run reads long texts
+            model = keras_bert.without_windows(model)
+        return model, tokenizer
     # Accents stay, and Korean syllables whole.
     vocabulary = keras_bert.train_vocabulary(texts, vocabulary_size, strip_accents=False, min_frequency=min_frequency)
     tokenizer = keras_bert.WordPieceTokenizer(vocabulary, strip_accents=False)
@@ -163,6 +207,28 @@ def model_and_tokenizer(
     )
     build = getattr(keras_bert.models, task)
     return build(keras_bert.backbone(size), **head_arguments), tokenizer
+
+
+def what_to_train(model, config):
+    """Adapts a model, and freezes of it, what a `FineTuning` says: before it is compiled."""
+    with naming(rank="lora_rank", targets="lora_targets", layers="freeze_layers"):
+        if config.lora_rank is not None:
+            targets = {} if config.lora_targets is None else {"targets": config.lora_targets}
+            keras_bert.lora(model, config.lora_rank, **targets)
+        if config.freeze_layers or config.freeze_embeddings:
+            keras_bert.freeze(model, config.freeze_layers or 0)
+
+
+@contextlib.contextmanager
+def naming(**options):
+    """Within it, errors name the options: an argument of keras_bert -> the option that it comes from."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        for argument, option in options.items():
+            message = re.sub(rf"(?<=`){argument}(?=`)|\b{argument}(?==)", option, message)
+        raise ValueError(message) from error
 
 
 def validation(scores):
@@ -207,92 +273,3 @@ def results(config, keep_best, throughput, valid=None, test=None):
         metrics |= {f"{part}_{name}": score for name, score in scores.items()}
     metrics = {name: None if math.isnan(score) else score for name, score in metrics.items()}
     return {**metrics, **throughput.results(), "output": config.output and str(config.output)}
-
-
-def run(config_class, main, arguments=None, program=None):
-    """The command line of a recipe: parses it, runs the recipe and prints its metrics as one line of JSON.
-
-    An error in the user's files or options ends the process with one line on stderr and exit code 1.
-
-    Args:
-        config_class: The dataclass of the options.
-        main: The recipe: config -> dict of metrics.
-        arguments: List of strings; None: those of this process.
-        program: What `--help` calls the program; None: the script.
-    """
-    try:
-        config = parse(config_class, arguments, program)
-        with without_banner():
-            import tensorflow as tf
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
-    try:
-        metrics = main(config)
-    except (ValueError, RuntimeError, OSError, tf.errors.DataLossError) as error:
-        raise SystemExit(f"error: {error}") from error
-    print(json.dumps(metrics))
-
-
-def parse(config_class, arguments=None, program=None):
-    """Makes a config of a command line.
-
-    Args:
-        config_class: A dataclass whose docstring describes each option under `Args`. If it has a `late_defaults`, as
-            `FineTuning`, that says what is taken for an option that is None.
-        arguments: As in `run`.
-        program: The same.
-
-    Returns:
-        A `config_class`.
-
-    Raises:
-        ValueError: If `config_class` refuses a value. Of an unknown option, and of `--help`, the process ends.
-    """
-    try:
-        import tyro
-    except ImportError as error:
-        raise SystemExit(
-            "error: The command line needs tyro, which isn't installed: pip install 'bert-for-keras[recipes]'"
-        ) from error
-    types = typing.get_type_hints(config_class, include_extras=True)
-    late = config_class.late_defaults() if hasattr(config_class, "late_defaults") else {}
-    options = []
-    for field in dataclasses.fields(config_class):
-        kind = types[field.name]
-        if field.default is None or field.default == ():
-            # tyro would write `(default: None)` behind it.
-            kind = Annotated[kind, tyro.conf.arg(help_behavior_hint=late.get(field.name, ""))]
-        default = dataclasses.field(default=field.default, default_factory=field.default_factory)
-        options.append((field.name, kind, default))
-    # The values are checked once they are all there, by the class itself: it says what is wrong in one line.
-    unchecked = {"__doc__": config_class.__doc__, "__post_init__": lambda self: None}
-    described = dataclasses.make_dataclass(
-        config_class.__name__, options, bases=(config_class,), namespace=unchecked, frozen=True
-    )
-    # Without None among the values: `PATH`, not `{None}|PATH`.
-    found = tyro.cli(described, prog=program, args=arguments, config=[tyro.conf.DisallowNone])
-    return config_class(**vars(found))
-
-
-@contextlib.contextmanager
-def without_banner():
-    """Within it, what is written to stderr waits; then all of it goes there but the lines of TensorFlow's start."""
-    # Libraries in C++ write to the file descriptor, past sys.stderr.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.stderr is None:  # closed by whoever started this process
-        yield
-        return
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            written.seek(0)
-            for line in written:
-                if not _BANNER.match(line):
-                    os.write(2, line)

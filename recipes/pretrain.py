@@ -13,7 +13,7 @@ training needs to go on stands in OUTPUT-checkpoints: killed at any moment, the 
 finished, it evaluates OUTPUT and trains nothing. Once OUTPUT is there, the checkpoints can be removed.
 
 Expect, without options: valid_mlm_accuracy 0.36 (the most frequent word alone: 0.096), in 3 minutes on 2 cores of an
-Intel Xeon, 28,000 tokens/s; docs/pretraining.md has larger runs.
+Intel Xeon, 28,000 tokens/s; docs/measurements/pretraining.md has larger runs.
 """
 
 import dataclasses
@@ -26,7 +26,8 @@ from typing import Literal
 
 # Keras and TensorFlow are imported where they are used: --help needn't wait for them.
 import keras_bert
-from keras_bert.recipes import common
+from keras_bert.recipes import command_line, common, runs
+from keras_bert.training.step_directories import DIGEST
 from keras_bert.utils.checks import check_divides, check_positive_integer, check_positive_number, check_rate
 from keras_bert.utils.files import check_apart, check_writable, fingerprint_of
 
@@ -285,10 +286,11 @@ def checkpoints(config, texts, tokenizer, train):
     free = ("corpus", "valid", "vocabulary", "output", "tensorboard", "keep", "fill", "evaluation_batches")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in free}
     settings["hold_out"] = train.hold_out  # as it was chosen, None beside `valid`
-    settings["corpus"] = f"{len(texts)} files, SHA-256 {hashlib.sha256(' '.join(texts).encode()).hexdigest()}"
-    settings["vocabulary"] = hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
+    settings["pretrained"] = runs.contents_of(config.pretrained)
+    settings["corpus"] = DIGEST + hashlib.sha256(" ".join(texts).encode()).hexdigest()
+    settings["vocabulary"] = DIGEST + hashlib.sha256("\n".join(tokenizer.vocabulary).encode()).hexdigest()
     every, directory = config.evaluate_every, checkpoints_directory(config)
-    return keras_bert.resume.Resume(directory, every, config.keep, data=train, settings=settings)
+    return keras_bert.resume.Resume(directory, every, config.keep, data=train, settings=settings, minutes=runs.MINUTES)
 
 
 def checkpoints_directory(config):
@@ -304,4 +306,4 @@ def is_finished(config):
 
 
 if __name__ == "__main__":
-    common.run(Config, main)
+    command_line.run(Config, main)
