@@ -22,7 +22,14 @@ ROOT = Path(__file__).parents[2]
 SIDES = Path(__file__).parent / "sides"
 CACHE = Path("~/.cache/keras-bert-benchmarks").expanduser()
 # On Linux, torch brings gigabytes for GPUs, unless PIP_EXTRA_INDEX_URL names its index for processors.
-TRANSFORMERS = ["torch==2.13.0", "transformers==5.23.0", "onnx==1.23.2", "onnxruntime==1.32.0", "openvino==2026.4.1"]
+TRANSFORMERS = [
+    "torch==2.13.0",
+    "transformers==5.23.0",
+    "peft==0.21.2",
+    "onnx==1.23.2",
+    "onnxruntime==1.32.0",
+    "openvino==2026.4.1",
+]
 SENTENCE_TRANSFORMERS = ["torch==2.13.0", "transformers==5.23.0", "sentence-transformers==6.2.0"]
 
 
@@ -49,7 +56,7 @@ def _python_with(packages, place):
 
 def machine():
     """-> its processor, cores, and billions of operations a second in products of two matrices 2048 x 2048."""
-    from keras_bert.recipes.common import without_banner
+    from keras_bert.recipes.command_line import without_banner
 
     with without_banner():
         import tensorflow as tf

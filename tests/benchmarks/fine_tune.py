@@ -4,8 +4,10 @@
 
 Without files, texts of random words and random weights of a named size. Both train one epoch with AdamW, the same
 batch size, longest row and arithmetic; rows are padded to the longest of their batch, and ours puts texts of near-equal
-length together. `train_examples_per_s` and `real_tokens_per_s` (padding isn't counted) leave the first three steps out;
-medians over the rounds, in each of which each side runs once, in a process of its own. The case is the precision.
+length together. With `--lora-rank`, both train matrices of that rank alone, transformers by peft.
+`train_examples_per_s` and `real_tokens_per_s` (padding isn't counted) leave the first three steps out, and
+`peak_memory_mb` is a process's largest resident size; medians over the rounds, in each of which each side runs once,
+in a process of its own. The case is the precision.
 """
 
 import dataclasses
@@ -33,6 +35,8 @@ class Config:
         batch_size: Examples in a batch.
         max_length: The most tokens of a row.
         precisions: Arithmetic of the layers.
+        lora_rank: Train matrices of this rank beside queries and values, and the head: keras_bert.lora and peft.
+            Without it, all weights.
         rounds: Of which the medians are reported.
     """
 
@@ -46,6 +50,7 @@ class Config:
     batch_size: int = 32
     max_length: int = 128
     precisions: tuple[Literal["float32", "bfloat16"], ...] = ("bfloat16", "float32")
+    lora_rank: int | None = None
     rounds: int = 3
 
 
@@ -63,6 +68,7 @@ def main(config):
         options = ["--train", train, "--text-column", config.text_column, "--label-column", config.label_column]
         options += ["--checkpoint", checkpoint, "--examples", config.examples]
         options += ["--batch-size", config.batch_size, "--max-length", config.max_length]
+        options += [] if config.lora_rank is None else ["--lora-rank", config.lora_rank]
         commands = {
             f"{side} {precision}": [
                 *(python, common.SIDES / "fine_tuning.py", side, *options, "--precision", precision)
@@ -71,7 +77,7 @@ def main(config):
             for side, python in (("ours", sys.executable), ("transformers", peer))
         }
         found = common.alternate(commands, config.rounds)
-        figures = ["train_examples_per_s", "real_tokens_per_s", "padding", "train_loss"]
+        figures = ["train_examples_per_s", "real_tokens_per_s", "padding", "peak_memory_mb", "train_loss"]
         common.report("fine_tune", machine, dataclasses.asdict(config), found, figures, figures[0])
 
 

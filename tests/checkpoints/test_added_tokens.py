@@ -40,7 +40,7 @@ def test_their_rows_are_used(checkpoint):
     probabilities = keras_bert.predictor(model, tokenizer)(TEXT)["probabilities"]
     ids = np.array([[2, 13, 5, 14, 7, 3]])
     logits = model({"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": 0 * ids + 1})
-    np.testing.assert_allclose([*probabilities.values()], keras.ops.softmax(logits)[0], atol=1e-6)
+    np.testing.assert_allclose([*probabilities.values()], keras.ops.softmax(logits)[0], atol=1e-5)
     assert packing.model_inputs([TEXT], tokenizer, 16)["token_ids"].numpy().tolist() == ids.tolist()
 
 

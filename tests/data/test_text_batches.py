@@ -66,3 +66,14 @@ def test_labels_are_strings(tokenizer):
 def test_pairs_need_room_for_both(tokenizer):
     with pytest.raises(ValueError, match=r"at least 5.*Received: max_length=4"):
         classification_batches([("a", "b", "1"), ("a", "c", "2")], tokenizer, ["1", "2"], batch_size=2, max_length=4)
+
+
+def test_several_labels_are_ones_among_zeros(tokenizer):
+    texts = [("good " * i, [name for name in "abc" if i & 1 << ord(name) - 97]) for i in range(1, 8)]
+    batches = classification_batches([*texts, ("film", [])], tokenizer, ["c", "a", "b"], 3, max_length=16, seed=1)
+    assert batches.element_spec[1].shape.as_list() == [None, 3] and batches.element_spec[1].dtype == "float32"
+    for inputs, classes in batches:
+        lengths = (inputs["token_ids"].numpy() == tokenizer.token_to_id("good")).sum(axis=1)
+        np.testing.assert_array_equal(classes @ np.array([[4.0], [1.0], [2.0]], "float32"), lengths[:, None])
+    [(_, one)] = classification_batches([("good", ["a"]), ("dull", [])], tokenizer, ["a"], 2, max_length=8)
+    assert one.numpy().tolist() == [[1.0], [0.0]]

@@ -51,6 +51,8 @@ def test_padding_is_left_out_and_changes_nothing(pooling):
     x, y = ranking(np.random.default_rng(0), 7)
     x["padding_mask"][:, 5:] = 0
     x["padding_mask"][2, 5:] = 1
+    x["padding_mask"][4, 1:3] = 0  # a hole, and a token beyond all padding
+    x["padding_mask"][4, 6] = 1
     x = {name: tf.constant(value) for name, value in x.items()}
     model = keras_bert.text_embedder(keras_bert.backbone(config()), pooling=pooling)
     model.compile(keras_bert.AdamW(1e-3), InBatchNegatives())
@@ -64,6 +66,24 @@ def test_padding_is_left_out_and_changes_nothing(pooling):
     plain = gradients_of(lambda rows: model(rows, training=True))
     for got, wanted in zip(gradients_of(model._vectors), plain, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=2e-5)
+
+
+def test_the_shorter_half_of_the_rows_is_cut(monkeypatch):
+    """[CLS] and 1, 2, 3, 4 and 6 words: attention computes 2 rows of 3 tokens and 3 of 7, not 5 of 7."""
+    model, shapes = embedder(), []
+    call = keras_bert.TransformerEncoder.call
+
+    def spy(self, hidden_states, **arguments):
+        shapes.append(tuple(hidden_states.shape[:2]))
+        return call(self, hidden_states, **arguments)
+
+    monkeypatch.setattr(keras_bert.TransformerEncoder, "call", spy)
+    lengths = np.array([[3], [7], [2], [5], [4]])
+    mask = tf.constant((np.arange(9) < lengths).astype("int32"))
+    vectors = model._vectors({"token_ids": 5 * mask, "segment_ids": 0 * mask, "padding_mask": mask})
+    assert {*shapes} == {(2, 3), (3, 7)}
+    alone = model({"token_ids": 5 * mask, "segment_ids": 0 * mask, "padding_mask": mask})
+    np.testing.assert_allclose(vectors, alone, atol=1e-6)
 
 
 def test_xla_computes_the_same_step():

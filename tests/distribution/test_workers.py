@@ -133,7 +133,8 @@ def test_only_the_chief_writes(tmp_path):
     codes, outputs = start_in_folders(tmp_path, [LABELLED, LABELLED], options)
     assert codes == [0, 0], outputs
     held = [sorted(path.name for path in (tmp_path / f"host{index}").iterdir()) for index in range(2)]
-    assert held == [["best", "served", "train.tsv"], ["train.tsv"]]
+    assert held == [["best", "best-checkpoints", "served", "train.tsv"], ["best-checkpoints", "train.tsv"]]
+    assert not list((tmp_path / "host1" / "best-checkpoints").iterdir())
     scores = [json.loads(output.strip().split("\n")[-1]) for output in outputs]
     assert scores[0]["steps"] == 2
     for name in ("train_loss", "valid_loss", "valid_accuracy"):
@@ -190,8 +191,8 @@ def test_what_is_not_an_address_is_refused(worker, message):
 
 
 def test_the_job_file_gives_each_worker_its_tf_config(tmp_path):
-    """docs/scaling.md's, with `scontrol` and `srun` as shell functions and a `python` that shows TF_CONFIG."""
-    text = (PROJECT / "docs" / "scaling.md").read_text(encoding="utf8")
+    """That of scaling.md, with `scontrol` and `srun` as shell functions and a `python` that shows TF_CONFIG."""
+    text = (PROJECT / "docs" / "measurements" / "scaling.md").read_text(encoding="utf8")
     script = textwrap.dedent(re.search(r"^    #!/bin/bash\n(?:    .*\n)+", text, re.M)[0])
     (tmp_path / "python").write_text('#!/bin/sh\necho "$TF_CONFIG"\nexit 75\n')
     (tmp_path / "python").chmod(0o755)

@@ -227,15 +227,6 @@ def test_the_dockerfile_copies_what_stands_beside_it_and_installs_what_the_runti
     assert set((FOLDER / "requirements.txt").read_text().split()) <= known
 
 
-def test_the_python_block_of_the_guide_runs(small_config, tokenizer, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    model = keras_bert.text_classifier(keras_bert.backbone(small_config), 2, labels=["negative", "positive"])
-    keras_bert.save_pretrained(model, tokenizer, "reviews")
-    [block] = re.findall(r"```python\n(.*?)\n```", GUIDE, re.S)
-    exec(compile(block.replace("max_length=128", "max_length=32"), "docs/guide/serving.md", "exec"), {})
-    assert Path("models/sentiment/1/saved_model.pb").exists() and Path("served/model.onnx").exists()
-
-
 def test_the_guide_names_files_that_exist():
     for name in re.findall(r"(?<!/)(?:tests|keras_bert|docs)/[\w/]+\.?\w+", GUIDE):
         assert (ROOT / name).exists(), name

@@ -21,7 +21,8 @@ def test_its_python_blocks_run_one_after_the_other(tokenizer, small_config, tmp_
     names = {"keras_bert": keras_bert, "model": model, "tokenizer": tokenizer}
     text = PAGE.read_text(encoding="utf8").replace("max_length=128", "max_length=32")
     blocks = re.findall(r"```python\n(.*?)\n```", text, re.S)
-    for packages, block in zip((["openvino", "onnx"], ["openvino", "nncf"], ["tensorflow"]), blocks, strict=True):
+    wanted = (["openvino", "onnx"], ["openvino", "nncf"], ["tensorflow"], ["onnxruntime", "onnx"])
+    for packages, block in zip(wanted, blocks, strict=True):
         if all(map(importlib.util.find_spec, packages)):
             exec(compile(block, PAGE.name, "exec"), names)
     assert names["logits"].shape == (2, 2)

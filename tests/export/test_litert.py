@@ -81,9 +81,18 @@ def test_what_lies_beside_the_file(tokenizer, tmp_path):
     assert (contents["task"], contents["labels"]) == ("text_classifier", ["가", "b", "c"])
     assert (contents["precision"], contents["options"]) == ("float32", {"max_length": 9})
     assert keras_bert.BertConfig(**contents["model"]) == shared("text_classifier").config
+    assert "thresholds" not in contents
     assert keras_bert.WordPieceTokenizer.load(tmp_path / "phone").vocabulary == tokenizer.vocabulary
     with pytest.raises(ValueError, match="overwrite=True"):
         keras_bert.export_litert(shared("text_classifier"), tokenizer, tmp_path / "phone")
+
+
+def test_thresholds_of_several_labels_stand_in_its_config(tokenizer, tmp_path):
+    model = build("multi_label_classifier", num_layers=1)
+    model.keep_thresholds([0.1, 0.2, 0.3, 0.4])
+    keras_bert.export_litert(model, tokenizer, tmp_path / "phone")
+    contents = json.loads((tmp_path / "phone" / "config.json").read_text(encoding="utf-8"))
+    assert (contents["task"], contents["thresholds"]) == ("text_classifier", [0.1, 0.2, 0.3, 0.4])
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")

@@ -31,9 +31,11 @@ class Builder:
         parameters: How many the model has more than its backbone, counted by hand.
         inputs: What it takes beyond the backbone's inputs.
         labels: Those that `build` gives it.
-        loss: "crossentropy" of the outputs' last axis, or "mse".
+        loss: "crossentropy" of the outputs' last axis, "binary" of each of its cells, or "mse".
         layouts: Where `save_pretrained` has a place for it.
         strings: Inputs of its SavedModel that takes strings; none where there is no such SavedModel.
+        task: The model's task, where it isn't the name of the builder.
+        beside: What must be said to load it from a layout that has no place for it, beside the labels.
     """
 
     build: Callable
@@ -44,6 +46,8 @@ class Builder:
     loss: str = "crossentropy"
     layouts: tuple = ("hugging_face", "google")
     strings: tuple = ()
+    task: str | None = None
+    beside: dict = dataclasses.field(default_factory=dict)
 
 
 BUILDERS = {
@@ -73,6 +77,17 @@ BUILDERS = {
         labels=("가", "b", "c"),
         layouts=("hugging_face", "google", "keras_hub"),
         strings=("text",),
+    ),
+    "multi_label_classifier": Builder(
+        lambda body: keras_bert.text_classifier(body, 4, labels=["가", "b", "c", "d"], multi_label=True),
+        {"output": "B4"},
+        parameters=4 * HIDDEN + 4,
+        labels=("가", "b", "c", "d"),
+        loss="binary",
+        layouts=("hugging_face", "google", "keras_hub"),
+        strings=("text",),
+        task="text_classifier",
+        beside={"multi_label": True},
     ),
     "text_regressor": Builder(
         keras_bert.text_regressor,
@@ -104,6 +119,11 @@ BUILDERS = {
         strings=("question", "context"),
     ),
 }
+
+
+def task_of(name):
+    """Name of a builder -> its models' task."""
+    return BUILDERS[name].task or name
 
 
 def shape_of(axes):
@@ -190,14 +210,22 @@ def targets_of(name):
     targets = {}
     for output, axes in BUILDERS[name].outputs.items():
         *rows, width = shape_of(axes)
-        is_number = BUILDERS[name].loss == "mse"
-        targets[output] = rng.normal(size=(*rows, width)) if is_number else rng.integers(0, width, rows)
+        if BUILDERS[name].loss == "mse":
+            targets[output] = rng.normal(size=(*rows, width))
+        elif BUILDERS[name].loss == "binary":
+            targets[output] = rng.integers(0, 2, (*rows, width)).astype("float32")
+        else:
+            targets[output] = rng.integers(0, width, rows)
     return targets.get("output", targets)
 
 
 def loss_of(name):
     """Name of a builder -> what `compile` takes as its loss."""
-    by_name = {"mse": "mse", "crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+    by_name = {
+        "mse": "mse",
+        "binary": keras.losses.BinaryCrossentropy(from_logits=True),
+        "crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    }
     loss = by_name[BUILDERS[name].loss]
     losses = dict.fromkeys(BUILDERS[name].outputs, loss)
     return losses.get("output", losses)

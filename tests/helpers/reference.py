@@ -1,11 +1,10 @@
-"""Devlin et al. in float64 and plain numpy, written another way than the library: the judge of all values."""
-
-import math
+"""The judge of all values: docs/inside-bert/bert_in_numpy.py, in float64 and written another way than the library."""
 
 import keras
 import numpy as np
 
-from builders import HEADS, HIDDEN
+from bert_in_numpy import attention_weights, dense, encode, masked_words, next_sentence, pool
+from builders import HEADS
 
 
 def weights_of(model):
@@ -13,78 +12,24 @@ def weights_of(model):
     return {v.path: keras.ops.convert_to_numpy(v).astype("float64") for v in model.variables}
 
 
-def dense(weights, name, x):
-    """weights, a layer's path, [..., I] -> [..., O]."""
-    return np.einsum("...i,io->...o", x, weights[f"{name}/kernel"]) + weights[f"{name}/bias"]
-
-
-def norm(weights, name, x):
-    """weights, a layer's path, [..., D] -> [..., D]."""
-    deviation = np.sqrt(((x - x.mean(-1, keepdims=True)) ** 2).mean(-1, keepdims=True) + 1e-12)
-    return (x - x.mean(-1, keepdims=True)) / deviation * weights[f"{name}/gamma"] + weights[f"{name}/beta"]
-
-
-def gelu(x):
-    return x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
-
-
-def positions_in(mask):
-    """Padding mask [B, T] -> the position of each token in its own sequence [B, T]."""
-    positions = np.zeros_like(mask)
-    for b, row in enumerate(mask):
-        seen = {}
-        for t, k in enumerate(row):
-            positions[b, t] = seen.get(k, 0) if k else 0
-            seen[k] = positions[b, t] + 1
-    return positions
-
-
-def attention(weights, name, x, mask):
-    """weights, an encoder's name, [B, T, D], padding mask [B, T] -> what each token gathers, [B, T, D]."""
-    query, key, value = (
-        part.reshape(*mask.shape, HEADS, -1)
-        for part in np.split(dense(weights, f"{name}/query_key_value", x), 3, axis=-1)
-    )
-    scores = np.einsum("bqhd,bkhd->bhqk", query, key) / math.sqrt(HIDDEN / HEADS)
-    scores[np.broadcast_to((mask[:, :, None] != mask[:, None, :])[:, None], scores.shape)] = -np.inf
-    shares = np.exp(scores - scores.max(-1, keepdims=True))
-    shares /= shares.sum(-1, keepdims=True)
-    return np.einsum("bhqk,bkhd->bqhd", shares, value).reshape(x.shape)
-
-
-def encode(weights, inputs):
-    """weights, dict of int [B, T] -> sequence output [B, T, D]."""
-    mask = inputs["padding_mask"]
-    x = norm(
-        weights,
-        "embedding/layer_norm",
-        weights["embedding/token_embedding/embeddings"][inputs["token_ids"]]
-        + weights["embedding/position_embedding/embeddings"][positions_in(mask)]
-        + weights["embedding/segment_embedding/embeddings"][inputs["segment_ids"]],
-    )
-    num_layers = len({path.split("/")[0] for path in weights if path.startswith("encoder_")})
-    for name in (f"encoder_{i}" for i in range(num_layers)):
-        gathered = attention(weights, name, x, mask)
-        x = norm(weights, f"{name}/attention_layer_norm", x + dense(weights, f"{name}/attention_output", gathered))
-        inner = gelu(dense(weights, f"{name}/feedforward_intermediate", x))
-        x = norm(weights, f"{name}/feedforward_layer_norm", x + dense(weights, f"{name}/feedforward_output", inner))
-    return x
-
-
-def pool(weights, vectors):
-    """weights, the vectors of first tokens [..., D] -> [..., D]."""
-    return np.tanh(dense(weights, "pooler/dense", vectors))
+def layer_by_layer(weights, inputs):
+    """weights, dict of int [B, T] -> how much each token takes of each other in each layer [L, B, H, T, T]; the vectors
+    before the first layer and after each [L + 1, B, T, D]."""
+    numbers = {path: int(path.split("/")[0][8:]) for path in weights if path.startswith("encoder_")}
+    states, shares = [], []
+    for i in range(max(numbers.values()) + 2):
+        first = {path: value for path, value in weights.items() if numbers.get(path, -1) < i}
+        states.append(encode(first, inputs, HEADS))
+    for i, x in enumerate(states[:-1]):
+        query, key, _ = np.split(dense(weights, f"encoder_{i}/query_key_value", x), 3, axis=-1)
+        query, key = (part.reshape(*x.shape[:2], HEADS, -1) for part in (query, key))
+        shares.append(attention_weights(query, key, inputs["padding_mask"]))
+    return np.stack(shares), np.stack(states)
 
 
 def at(x, positions):
     """[B, T, D], int [B, M] -> the vectors at those positions, picked one by one, [B, M, D]."""
     return np.array([[x[b, p] for p in row] for b, row in enumerate(positions)])
-
-
-def masked_words(weights, x, inputs):
-    """weights, sequence output, inputs -> logits [B, M, V]."""
-    transformed = norm(weights, "mlm/layer_norm", gelu(dense(weights, "mlm/dense", at(x, inputs["mask_positions"]))))
-    return transformed @ weights["embedding/token_embedding/embeddings"].T + weights["mlm/bias"]
 
 
 def spans(weights, x, inputs):
@@ -103,11 +48,12 @@ def embedded(weights, x, inputs):
 OUTPUTS = {
     "backbone": lambda w, x, inputs: {"sequence_output": x, "pooled_output": pool(w, x[:, 0])},
     "pretrainer": lambda w, x, inputs: {
-        "mlm": masked_words(w, x, inputs),
-        "nsp": dense(w, "nsp/dense", pool(w, at(x, inputs["cls_positions"]))),
+        "mlm": masked_words(w, at(x, inputs["mask_positions"])),
+        "nsp": next_sentence(w, at(x, inputs["cls_positions"])),
     },
-    "masked_language_model": lambda w, x, inputs: {"mlm": masked_words(w, x, inputs)},
+    "masked_language_model": lambda w, x, inputs: {"mlm": masked_words(w, at(x, inputs["mask_positions"]))},
     "text_classifier": lambda w, x, inputs: {"output": dense(w, "classifier/dense", pool(w, x[:, 0]))},
+    "multi_label_classifier": lambda w, x, inputs: {"output": dense(w, "classifier/dense", pool(w, x[:, 0]))},
     "text_regressor": lambda w, x, inputs: {"output": dense(w, "regressor/dense", pool(w, x[:, 0]))},
     "text_embedder": embedded,
     "token_classifier": lambda w, x, inputs: {"output": dense(w, "classifier/dense", x)},
@@ -118,4 +64,4 @@ OUTPUTS = {
 def outputs_of(name, model, inputs):
     """Name of a builder, its model, inputs -> {name of an output: float64 array}."""
     weights = weights_of(model)
-    return OUTPUTS[name](weights, encode(weights, inputs), inputs)
+    return OUTPUTS[name](weights, encode(weights, inputs, HEADS), inputs)

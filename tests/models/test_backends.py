@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 import keras_bert
 from builders import BUILDERS, arrays, config, inputs_of, shared, shared_outputs
+from models_on_a_backend import looked_into
 from tiny_bert import TINY
 
 TESTS = Path(__file__).parents[1]
@@ -67,6 +68,12 @@ def test_what_tensorflow_saved_gives_the_same_outputs_there(outputs, name, kind)
     assert_equals(outputs, f"{kind}/{name}", shared_outputs(name))
 
 
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_is_inside_is_the_same_there(outputs, name):
+    """Attention weights and hidden states, and a classifier's gradients."""
+    assert_equals(outputs, f"inspected/{name}", looked_into(shared(name), inputs_of(name)))
+
+
 def test_predict_gives_the_same_outputs_there(outputs):
     assert_equals(outputs, "predicted/pretrainer", shared_outputs("pretrainer"))
 
@@ -75,7 +82,7 @@ def test_predict_gives_the_same_outputs_there(outputs):
 def test_what_was_trained_and_saved_there_gives_the_same_outputs_here(folder, outputs, name):
     model = keras.models.load_model(folder / "trained" / f"{name}.keras")
     assert_equals(outputs, f"trained/{name}", arrays(model(inputs_of(name))))
-    assert (model.task, model.labels) == (name, BUILDERS[name].labels)
+    assert {**model.identity, "config": shared(name).config} == shared(name).identity
 
 
 @pytest.mark.parametrize("name", [*BUILDERS, "tiny"])

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 import keras_bert
-from builders import BUILDERS, ENCODER_INPUTS, arrays, backbone, batch, config, inputs_of, shape_of, shared
+from builders import BUILDERS, ENCODER_INPUTS, arrays, backbone, batch, config, inputs_of, shape_of, shared, task_of
 
 
 def test_the_table_has_every_builder():
     """A builder that is missing in tests/helpers/builders.py would be tried by nothing."""
     public = {name: getattr(keras_bert, name) for name in keras_bert.__all__}
     of_models = {name for name, value in public.items() if getattr(value, "__module__", "") == "keras_bert.models"}
-    assert of_models == set(BUILDERS)
+    assert of_models == {task_of(name) for name in BUILDERS}
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -41,8 +41,9 @@ def test_every_model_has_the_config_of_its_backbone(name):
 @pytest.mark.parametrize("name", BUILDERS)
 def test_task_and_labels(name):
     model = shared(name)
-    assert (model.task, model.labels) == (name, BUILDERS[name].labels)
-    assert keras_bert.models.check_built(model) == name
+    assert (model.task, model.labels) == (task_of(name), BUILDERS[name].labels)
+    assert model.multi_label == (BUILDERS[name].loss == "binary")
+    assert keras_bert.models.check_built(model) == task_of(name)
 
 
 def test_a_head_shares_the_weights_of_its_backbone():

@@ -58,7 +58,8 @@ def test_many_strings_keep_their_order(batch_size, classify):
 def test_batches_are_of_near_equal_length(classify, monkeypatch):
     seen = []
     function = classify.function
-    monkeypatch.setattr(classify, "function", lambda text: seen.append(text.numpy().tolist()) or function(text))
+    seeing = property(lambda self: lambda text: seen.append(text.numpy().tolist()) or function(text))
+    monkeypatch.setattr(type(classify), "function", seeing)
     classify(["a", "good book", "the", "very good film", "dull"], batch_size=2)
     assert seen == [[b"very good film", b"good book"], [b"dull", b"the"], [b"a"]]
 
@@ -93,6 +94,22 @@ def test_answers_follow_training(backbone, tokenizer):
     before = predict("good")
     model.set_weights([weight / 2 for weight in model.get_weights()])
     assert predict("good") != before
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method:UserWarning")
+def test_answers_follow_adapters_and_fewer_bits(backbone, tokenizer):
+    model = keras_bert.text_regressor(backbone)
+    predict = keras_bert.predictor(model, tokenizer)
+    answers = [predict("good")]
+    for variable in keras_bert.lora(model, rank=2).trainable_variables:
+        variable.assign(np.ones(variable.shape))
+    answers.append(predict("good"))
+    kept = predict.function
+    assert predict.function is kept  # as long as the variables are the same
+    model.quantize("int8")
+    answers.append(predict("good"))
+    assert len({answer["score"] for answer in answers}) == 3
+    assert answers[-1] == keras_bert.predictor(model, tokenizer)("good")
 
 
 def test_what_is_not_finite_is_none(backbone, tokenizer):

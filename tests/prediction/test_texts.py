@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_refused(backbone, tokenizer):
     refused("not both", stride=2, pairs=True)
     refused("at least 5", max_length=4, pairs=True)
     refused("Received: a backbone", backbone, tokenizer)
-    refused("options of a text_classifier are labels, stride, pairs. Received: score_range", score_range=(0, 5))
+    refused("options of a text_classifier are labels, stride, pairs, cut. Received: score_range", score_range=(0, 5))
     regressor = keras_bert.text_regressor(backbone)
     for score_range in ((5, 0), 5, (float("nan"), 1), ("low", "high")):
         refused("the lower first", regressor, tokenizer, score_range=score_range)
@@ -92,3 +92,44 @@ def test_pairs_want_a_model_with_two_segments(tokenizer, small_config):
     assert keras_bert.predictor(model, tokenizer)("good")["label"] in ("0", "1")
     with pytest.raises(ValueError, match=r"two segments.*num_segments=1"):
         keras_bert.predictor(model, tokenizer, pairs=True)
+
+
+def test_several_labels_are_those_that_have_their_thresholds(backbone, tokenizer, tmp_path):
+    """By hand: the sigmoid of each logit. A predictor that has answered follows thresholds that are set later."""
+    model = keras_bert.text_classifier(backbone, 3, labels=["bad", "fair", "좋음"], multi_label=True)
+    predict = keras_bert.predictor(model, tokenizer)
+    texts = ["good", "", LONG, "dull film"]
+    shares = 1 / (1 + np.exp(-np.array(model(model_inputs(texts, tokenizer, 32)))))
+    for thresholds in (0.5, [0.2, 0.9, 0.4], 1.0, 0.0):
+        model.keep_thresholds(thresholds)
+        answers = predict(texts)
+        json.dumps(answers)
+        names = [["bad", "fair", "좋음"][number] for row in shares for number in np.flatnonzero(row >= thresholds)]
+        assert [name for answer in answers for name in answer["labels"]] == names
+        for answer, row in zip(answers, shares, strict=True):
+            assert list(answer["probabilities"].values()) == pytest.approx(row.tolist(), abs=1e-5)
+    assert predict("good")["labels"] == ["bad", "fair", "좋음"]
+    assert predict("good")["probabilities"] == pytest.approx(answers[0]["probabilities"], abs=1e-6)
+    assert predict([]) == []
+    model.keep_thresholds([0.2, 0.9, 0.4])
+    keras_bert.export_saved_model(model, tokenizer, tmp_path / "served")
+    served = tf.saved_model.load(tmp_path / "served")
+    found = served.signatures["serving_default"](text=tf.constant(texts))
+    expected = predict.function(texts)
+    assert found["labels"].numpy().tolist() == expected["labels"].numpy().tolist()
+    assert [[name.decode() for name in row if name] for row in found["labels"].numpy()] == [
+        answer["labels"] for answer in predict(texts)
+    ]
+    np.testing.assert_allclose(found["probabilities"], shares, atol=1e-5)
+    assert served.signatures["labels"]()["labels"].numpy().tolist() == [b"bad", b"fair", "좋음".encode()]
+
+
+def test_several_labels_of_pairs_and_of_windows(backbone, tokenizer):
+    model = keras_bert.text_classifier(backbone, 2, multi_label=True)
+    [answer] = keras_bert.predictor(model, tokenizer, pairs=True)(["good"], ["film"])
+    assert set(answer) == {"labels", "probabilities"} and set(answer["probabilities"]) == {"0", "1"}
+    windows = keras_bert.predictor(model, tokenizer, max_length=7, stride=2)(LONG)["probabilities"]
+    words = LONG.split()
+    pieces = [" ".join(words[begin : begin + 5]) for begin in (0, 3, 6, 9)]
+    logits = np.mean([model(model_inputs([piece], tokenizer, 7)) for piece in pieces], axis=0)[0]
+    assert list(windows.values()) == pytest.approx((1 / (1 + np.exp(-logits))).tolist(), abs=1e-5)

@@ -14,7 +14,10 @@ import keras
 import numpy as np
 
 import keras_bert
-from builders import BUILDERS, arrays, build, config, inputs_of, loss_of, targets_of
+from builders import BUILDERS, arrays, build, config, inputs_of, loss_of, targets_of, task_of
+from keras_bert import inspection
+from keras_bert.inspection.answers import _run
+from keras_bert.inspection.gradients import values_and_gradients
 from tiny_bert import TINY, assert_as_transformers
 
 
@@ -45,18 +48,33 @@ def train_save_and_load(name, model, folder, inputs, outputs_of):
     loaded = keras.models.load_model(folder / f"{name}.keras")
     for key, value in outputs_of(loaded).items():
         np.testing.assert_allclose(value, expected[key], atol=1e-6)
-    assert (loaded.task, loaded.config, loaded.labels) == (model.task, model.config, model.labels)
+    assert loaded.identity == model.identity
     return expected
 
 
 def what_tensorflow_saved(name, folder):
     """Name of a builder -> {KIND: outputs} of what was saved as .keras and in Hugging Face's layout."""
     loaded = keras.models.load_model(folder / f"{name}.keras")
-    pretrained = load_without_tokenizer(folder / name, name)
+    pretrained = load_without_tokenizer(folder / name, task_of(name))
     keras_bert.save_pretrained(pretrained, None, folder / "pretrained" / name)
     inputs = inputs_of(name)
     found = {"loaded": arrays(loaded(inputs)), "pretrained": arrays(pretrained(inputs))}
+    found["inspected"] = looked_into(loaded, inputs)
     return found | ({"predicted": predicted(inputs)(loaded)} if name == "pretrainer" else {})
+
+
+def looked_into(model, inputs):
+    """model, its inputs -> its attention weights and hidden states; of a classifier also gradients."""
+    found = {
+        "attention": inspection.attention_of_inputs(model, inputs),
+        "hidden_states": inspection.hidden_states_of_inputs(model, inputs),
+    }
+    if model.task == "text_classifier":
+        first = {key: values[:1] for key, values in inputs.items()}
+        vectors = found["hidden_states"][:2, 1]  # any will do
+        values = values_and_gradients(lambda rows: _run(model, first, rows)[:, 0], vectors)
+        found |= dict(zip(("values", "gradients"), values, strict=True))
+    return found
 
 
 def what_is_built_here(name, folder):

@@ -1,4 +1,4 @@
-"""A process of tests/test_distribution.py: trains each kind of model on fixed batches, and writes what came of it.
+"""A process of distribution/test_strategies.py: trains each kind of model on fixed batches, writes what came of it.
 
 python tests/processes/training_on_devices.py one|mirrored|multi_worker OUTPUT.npz
 """
@@ -24,8 +24,30 @@ def pair(rng, rows):
     return inputs(rng, rows), rng.random((rows, 1)).astype("float32")
 
 
+def windows(rng, rows):
+    x, y = classification(rng, rows)
+    mask = np.tile(np.arange(LENGTH, dtype="int32") // 5 + 1, (rows, 1))
+    mask[::3, 7:] = 0  # two windows, of which the second is shorter
+    return x | {"padding_mask": mask}, y
+
+
+def distilling(rng, rows):
+    labels = np.where(rng.random((rows, 1)) < 0.7, rng.integers(0, 3, (rows, 1)), np.nan)
+    targets = np.concatenate([rng.normal(size=(rows, 3)), labels], axis=1)
+    return inputs(rng, rows), targets.astype("float32"), rng.random(rows).astype("float32")
+
+
 def answering(rng, rows):
     return inputs(rng, rows), {name: rng.integers(0, LENGTH, rows) for name in ("start_logits", "end_logits")}
+
+
+def several_labels(rng, rows):
+    return inputs(rng, rows), rng.integers(0, 2, (rows, 4)).astype("float32"), rng.random(rows).astype("float32")
+
+
+def uneven_classes(rng, rows):
+    x, y = classification(rng, rows)
+    return x, y, np.array([0.25, 1.0, 3.0], "float32")[y]  # as weights of classes stand in batches
 
 
 def cross_entropy(**options):
@@ -47,6 +69,21 @@ TASKS = {
         lambda backbone: keras_bert.text_classifier(backbone, num_classes=3),
         {"loss": cross_entropy(), "metrics": ["accuracy"]},
     ),
+    "several_labels": (
+        several_labels,
+        lambda backbone: keras_bert.text_classifier(backbone, num_classes=4, multi_label=True),
+        {"loss": keras_bert.losses.SmoothedBinaryCrossEntropy(0.1, [(3, 1), (1, 1), (0.5, 2), (0, 7)])},
+    ),
+    "uneven_classes": (
+        uneven_classes,
+        lambda backbone: keras_bert.text_classifier(backbone, num_classes=3),
+        {"loss": keras_bert.losses.SmoothedCrossEntropy(0.1)},
+    ),
+    "windows": (
+        windows,
+        lambda backbone: keras_bert.in_windows(keras_bert.text_classifier(backbone, 3), length=5, stride=1),
+        {"loss": cross_entropy(), "metrics": ["accuracy"]},
+    ),
     "tagging": (
         tagging,
         lambda backbone: keras_bert.token_classifier(backbone, num_classes=3),
@@ -54,6 +91,11 @@ TASKS = {
     ),
     "pair": (pair, keras_bert.text_regressor, {"loss": "mse", "metrics": ["mae"]}),
     "answering": (answering, keras_bert.span_predictor, {"loss": cross_entropy(), "loss_weights": None}),
+    "distilling": (
+        distilling,
+        lambda backbone: keras_bert.student(keras_bert.text_classifier(backbone, num_classes=3), layers=[1]),
+        {"loss": keras_bert.distillation.SoftTargets(2.0, label_share=0.3, **MEAN)},
+    ),
     "ranking": (
         ranking,
         keras_bert.text_embedder,
@@ -61,7 +103,9 @@ TASKS = {
     ),
     "similarity": (similarity, keras_bert.text_embedder, {"loss": keras_bert.losses.CoSENT()}),
 }
-IN_PARTS = ("pretraining", "classification", "ranking")
+IN_PARTS = ("pretraining", "windows", "ranking")
+# Those that sum over workers what others don't: all of a dict of losses, weights, real tokens, windows, gathered rows.
+OF_WORKERS = ("pretraining", "uneven_classes", "tagging", "windows", "ranking")
 
 
 def batches_of(make, rows):
@@ -141,7 +185,7 @@ def main(mode, output):
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = keras_bert.distribution.strategy(mode)
     results = {}
-    for task in TASKS:
+    for task in OF_WORKERS if mode == "multi_worker" else TASKS:
         for accumulate in (1, 3) if task in IN_PARTS else (1,):
             for name, value in result_of(task, strategy, accumulate).items():
                 results[f"{task}/{accumulate}/{name}"] = value

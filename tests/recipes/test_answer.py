@@ -49,7 +49,7 @@ def strict(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_what_answer_writes_is_used_again(answer, riddles, dropout_rates):
+def test_what_answer_writes_is_used_again(answer, riddles, dropout_rates, assert_evaluated_alike):
     outputs = {name: riddles / name for name in ("output", "export", "predictions")}
     first = answer.main(answering(answer, riddles, epochs=16, batch_size=8, **outputs, test=riddles / "test.json"))
     assert set(first) == {
@@ -64,6 +64,8 @@ def test_what_answer_writes_is_used_again(answer, riddles, dropout_rates):
     answered = serve(question=tf.constant(["letter?"] * 2), context=tf.constant(["it is 3 or w", ""]))
     assert answered["answer"].numpy().tolist() == [b"w", b""]
     assert (answered["start"].numpy().tolist(), answered["end"].numpy().tolist()) == ([11, -1], [12, -1])
+    windows = {name: getattr(answering(answer, riddles), name) for name in ("stride", "max_question_length")}
+    assert_evaluated_alike(first, riddles / "output", riddles / "test.json", **windows)
     options = {"pretrained": str(riddles / "output"), "limit": 8, "learning_rate": 1e-6, "dropout": 0.0}
     again = answer.main(answering(answer, riddles, output=riddles / "again", **options))
     assert (again["steps"], again["valid_exact_match"]) == (1, 100.0)

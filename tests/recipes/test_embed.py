@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bert
+from keras_bert.recipes import embedding
 
 THROUGHPUT = {"train_examples_per_s", "real_tokens_per_s", "padding", "steps", "seconds", "output"}
 SEARCH = ("recall_at_1", "recall_at_10", "mrr_at_10")
@@ -52,7 +53,7 @@ def test_embed_learns_from_its_samples(embed, language):
     assert metrics["valid_recall_at_1"] > 0.4 and metrics["valid_mrr_at_10"] > 0.6  # by chance 1 / 72 and 0.04
 
 
-def test_triplets_are_learned_served_and_loaded(embed, config, tmp_path):
+def test_triplets_are_learned_served_and_loaded(embed, config, tmp_path, assert_evaluated_alike):
     config = dataclasses.replace(
         config,
         both_directions=True,
@@ -72,6 +73,7 @@ def test_triplets_are_learned_served_and_loaded(embed, config, tmp_path):
     model, tokenizer = keras_bert.load_pretrained(tmp_path / "model", task="text_embedder")
     assert model.embedder.pooling == "max" and model.embedder.max_length == 16
     assert model.embedder.prompts == {"query": "query: ", "passage": "passage: "}
+    assert_evaluated_alike(metrics, tmp_path / "model", config.test)
     texts = ["a good book", "the good one"]
     vectors = {prompt: keras_bert.embed(texts, model, tokenizer, prompt=prompt) for prompt in ("query", "passage")}
     assert np.abs(vectors["query"] - vectors["passage"]).max() > 1e-3
@@ -81,13 +83,16 @@ def test_triplets_are_learned_served_and_loaded(embed, config, tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["cosent", "cosine"])
-def test_pairs_with_scores_are_learned(embed, config, tmp_path, loss):
+def test_pairs_with_scores_are_learned(embed, config, tmp_path, loss, load_recipe):
     files = {name: tmp_path / f"{name}.jsonl" for name in ("train", "valid")}
     files["test"] = tmp_path / "test.tsv"  # each file is what its columns say
     directories = {"output": tmp_path / "model", "export": tmp_path / "served"}
     metrics = embed.main(dataclasses.replace(config, **files, **directories, loss=loss, epochs=8))
     assert set(metrics) >= {"before_spearman", "valid_pearson", "valid_spearman", "test_mrr_at_10"}
     assert metrics["before_spearman"] < 0.8 < 0.9 < metrics["valid_spearman"]
+    evaluate = load_recipe("evaluate")
+    scores = evaluate.main(evaluate.Config(model=str(tmp_path / "model"), test=tmp_path / "valid.jsonl"))
+    assert scores["test_spearman"] == pytest.approx(metrics["valid_spearman"], abs=1e-6)
     model, tokenizer = keras_bert.load_pretrained(tmp_path / "model", task="text_embedder")
     vectors = keras_bert.embed(["a good book"], model, tokenizer)
     np.testing.assert_allclose(served(tmp_path / "served", ["a good book"]), vectors, atol=1e-5)
@@ -136,7 +141,7 @@ def test_lengths_are_checked(embed):
 def test_columns_that_hold_no_texts_are_refused(embed, tmp_path):
     def read(text, **options):
         (tmp_path / "pairs.tsv").write_text(text)
-        return embed.read(tmp_path / "pairs.tsv", embed.Config(**options))
+        return embedding.read(tmp_path / "pairs.tsv", embed.Config(**options))
 
     scored = "sentence1\tsentence2\tlabel\na dog\ta hound\t4.5\na dog\ta plane\t0\n"
     with pytest.raises(ValueError, match=r"last column .*'label', is a number. .* name it by `score_column`"):

@@ -28,6 +28,8 @@ KEYS = {
     "real_tokens_per_s", "padding", "steps", "seconds", "output",
 }  # fmt: skip
 
+FINISHED = {"steps": 5, "evaluate_every": 2}  # its last epoch has one step
+
 
 @pytest.fixture(scope="module")
 def pretrain(load_recipe):
@@ -204,16 +206,7 @@ def test_a_vocabulary_of_another_language_is_noticed(pretrain, corpus, tmp_path)
     with pytest.warns(
         UserWarning, match="% of the masked words in the text to train on are .UNK.. Is the vocabulary of this language"
     ):
-        pretrain.main(config(pretrain, corpus, vocabulary=str(tmp_path / "vocab.txt"), steps=4))
-
-
-def test_what_was_held_out_is_not_trained_on_by_another_command(pretrain, corpus, tmp_path):
-    valid = tmp_path / "valid.txt"
-    valid.write_text(corpus.read_text()[:-1])
-    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, valid=(str(valid),)))
-    (tmp_path / "bert").rename(tmp_path / "moved")
-    with pytest.raises(ValueError, match="hold_out"):
-        pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
+        pretrain.main(config(pretrain, corpus, vocabulary=str(tmp_path / "vocab.txt"), steps=1))
 
 
 def test_files_to_evaluate_on_are_left_out_of_the_corpus(pretrain, corpus, tmp_path, monkeypatch):
@@ -242,13 +235,6 @@ def test_pretrain_never_writes_over_something(pretrain, corpus):
         pretrain.main(config(pretrain, corpus, output=corpus.parent))
 
 
-def test_another_command_is_not_taken_for_the_same_run(pretrain, corpus, tmp_path):
-    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4))
-    (tmp_path / "bert").rename(tmp_path / "moved")
-    with pytest.raises(ValueError, match="batch_size was 8 and is 7"):
-        pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=4, batch_size=7))
-
-
 @pytest.mark.parametrize(
     ("steps", "evaluate_every"), [(1000, 250), (100, 25), (997, 250), (1001, 201), (100_000, 250), (12, 3), (3, 1)]
 )
@@ -256,39 +242,72 @@ def test_how_often_to_evaluate_follows_from_the_steps(pretrain, steps, evaluate_
     assert pretrain.Config(steps=steps).evaluate_every == evaluate_every
 
 
-def test_the_last_epoch_may_be_shorter(pretrain, corpus, tmp_path):
-    metrics = pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=5, evaluate_every=2))
+@pytest.fixture(scope="module")
+def trained(pretrain, corpus, tmp_path_factory):
+    """A directory in which a run has ended, and what it reported."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, pretrain.main(config(pretrain, corpus, output=folder / "bert", **FINISHED))
+
+
+@pytest.fixture
+def finished(trained, tmp_path):
+    """A copy of that directory."""
+    return Path(shutil.copytree(trained[0], tmp_path / "finished"))
+
+
+def test_the_last_epoch_may_be_shorter(trained):
+    folder, metrics = trained
     assert metrics["steps"] == 5
-    assert sorted(path.name for path in (tmp_path / "bert-checkpoints").iterdir()) == ["step-00000004", "step-00000005"]
+    assert sorted(path.name for path in (folder / "bert-checkpoints").iterdir()) == ["step-00000004", "step-00000005"]
 
 
-def test_of_few_documents_a_tenth_is_held_out(pretrain, corpus, tmp_path, capsys):
-    """As if `hold_out` had been given: the same run goes on with it."""
-    pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=2, hold_out=None))
-    assert "Held out for evaluation: one document in 10.\n" in capsys.readouterr().out
+def test_what_was_held_out_is_not_trained_on_by_another_command(pretrain, corpus, finished):
+    (finished / "valid.txt").write_text(corpus.read_text()[:-1])
+    for other in ({"hold_out": 7}, {"valid": (str(finished / "valid.txt"),)}):
+        with pytest.raises(ValueError, match="hold_out"):
+            pretrain.main(config(pretrain, corpus, **{**FINISHED, "output": finished / "bert", **other}))
+
+
+def test_another_checkpoint_in_the_same_directory_is_not_taken_for_the_same(pretrain, corpus, trained, tmp_path):
+    shutil.copytree(trained[0] / "bert", tmp_path / "start")
+    run = {"output": tmp_path / "bert", "steps": 1, "pretrained": str(tmp_path / "start"), "vocabulary_size": 4000}
+    pretrain.main(config(pretrain, corpus, **run))
     (tmp_path / "bert").rename(tmp_path / "moved")
-    metrics = pretrain.main(config(pretrain, corpus, output=tmp_path / "bert", steps=2, hold_out=10))
-    assert (metrics["steps"], metrics["output"]) == (0, str(tmp_path / "bert"))
+    shutil.copy(tmp_path / "moved" / "model.safetensors", tmp_path / "start")  # one step further
+    with pytest.raises(ValueError, match="`pretrained` has other contents"):
+        pretrain.main(config(pretrain, corpus, **run))
 
 
-def test_the_same_command_again_says_that_all_is_done(pretrain, corpus, tmp_path, monkeypatch, capsys):
-    run = {"output": tmp_path / "bert", "steps": 2}
-    first = pretrain.main(config(pretrain, corpus, **run))
-    assert "nothing is left to train" not in capsys.readouterr().out
-    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "bert").iterdir()}
+def test_another_command_is_not_taken_for_the_same_run(pretrain, corpus, finished):
+    (finished / "bert").rename(finished / "moved")
+    with pytest.raises(ValueError, match="`batch_size` was 8 and is 7"):
+        pretrain.main(config(pretrain, corpus, output=finished / "bert", batch_size=7, **FINISHED))
+
+
+def test_of_few_documents_a_tenth_is_held_out(pretrain, corpus, finished, capsys):
+    """As if `hold_out` had been given: the same run is at its end."""
+    (finished / "bert").rename(finished / "moved")
+    metrics = pretrain.main(config(pretrain, corpus, output=finished / "bert", hold_out=None, **FINISHED))
+    assert "Held out for evaluation: one document in 10.\n" in capsys.readouterr().out
+    assert (metrics["steps"], metrics["output"]) == (0, str(finished / "bert"))
+
+
+def test_the_same_command_again_says_that_all_is_done(pretrain, corpus, trained, finished, monkeypatch, capsys):
+    run, (_, first) = {"output": finished / "bert", **FINISHED}, trained
+    written = {path: path.stat().st_mtime_ns for path in (finished / "bert").iterdir()}
 
     with monkeypatch.context() as patched:
         patched.delattr(keras_bert, "train_vocabulary")  # the output has it
         again = pretrain.main(config(pretrain, corpus, **run))
-    assert "All 2 steps are done: nothing is left to train." in capsys.readouterr().out
+    assert "All 5 steps are done: nothing is left to train." in capsys.readouterr().out
     assert set(again) == KEYS and again["steps"] == 0
     assert {name: again[name] for name in KEYS if name.startswith("valid")} == {
         name: first[name] for name in KEYS if name.startswith("valid")
     }
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "bert").iterdir()} == written
+    assert {path: path.stat().st_mtime_ns for path in (finished / "bert").iterdir()} == written
 
-    with pytest.raises(ValueError, match="batch_size was 8 and is 7"):
+    with pytest.raises(ValueError, match="`batch_size` was 8 and is 7"):
         pretrain.main(config(pretrain, corpus, **run, batch_size=7))
-    shutil.rmtree(tmp_path / "bert-checkpoints")
+    shutil.rmtree(finished / "bert-checkpoints")
     with pytest.raises(ValueError, match=r"must be empty .*config\.json.*; move that away, or choose another"):
         pretrain.main(config(pretrain, corpus, **run))

@@ -46,7 +46,7 @@ def test_tag_learns_from_its_samples(tag, files, least):
     assert metrics["valid_accuracy"] > 0.9
 
 
-def test_what_tag_writes_is_used_again(tag, people, dropout_rates):
+def test_what_tag_writes_is_used_again(tag, people, dropout_rates, assert_evaluated_alike):
     options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "output": people / "model"}
     first = tag.main(config(tag, people, export=people / "served", **options))
     assert first["valid_entity_f1"] == first["valid_accuracy"] == 1.0
@@ -65,23 +65,19 @@ def test_what_tag_writes_is_used_again(tag, people, dropout_rates):
     again = tag.main(config(tag, people, max_length=5, stride=1, dropout=0.0, **outputs, **options))  # in windows
     assert set(again) == COSTS | SCORES | {key.replace("valid", "test") for key in SCORES}
     assert again["test_accuracy"] > 0.9 and again["test_entity_f1"] > 0.9
+    assert_evaluated_alike(again, people / "again", people / "test.conll", stride=1)
     assert dropout_rates(people / "again") == {0.0}
 
 
-def test_parts_of_speech_are_scored_by_accuracy(tag, people):
-    rows = ["1\tthe\t_\tDET", "2\tcat\t_\tNOUN", "2.1\tit\t_\tPRON", "3\tsaw\t_\tVERB"]
-    (people / "train.conllu").write_text("# text\n" + "\n".join(rows) + "\n\n" + "\n".join(rows[:2]) + "\n")
+def test_parts_of_speech_are_scored_by_accuracy_and_words_that_vanish_have_the_most_frequent(tag, people):
+    words = ["the\t_\tDET", "cat\t_\tNOUN", "saw\t_\tVERB", "dog\t_\tNOUN", "\u200b\t_\tNOUN"]
+    rows = [f"{number}\t{word}" for number, word in enumerate(words, 1)]
+    rows.insert(2, "2.1\tit\t_\tPRON")  # no word of the text
+    (people / "train.conllu").write_text("# text\n" + "\n".join(rows) + "\n\n" + "\n".join(rows[1:]) + "\n")
     files = {name: people / "train.conllu" for name in ("train", "valid")}
-    metrics = tag.main(config(tag, people, **files, epochs=15, learning_rate=2e-3))
-    assert set(metrics) == COSTS | {"valid_accuracy"}
-    assert metrics["valid_accuracy"] == 1.0
-
-
-def test_words_that_vanish_have_the_most_frequent_tag(tag, people):
-    rows = ["the\tDET", "cat\tNOUN", "saw\tVERB", "dog\tNOUN", "\u200b\tNOUN"]
-    (people / "train.conll").write_text("\n".join(rows) + "\n\n" + "\n".join(rows[1:]) + "\n")
     options = {"epochs": 15, "learning_rate": 2e-3, "export": people / "served", "unit": "space"}
-    metrics = tag.main(config(tag, people, valid=people / "train.conll", **options))
+    metrics = tag.main(config(tag, people, **files, **options))
+    assert set(metrics) == COSTS | {"valid_accuracy"}
     assert metrics["valid_accuracy"] == 1.0
     serve = tf.saved_model.load(people / "served").signatures["serving_default"]
     assert serve(text=tf.constant(["cat \u200b saw"]))["tag"].numpy().tolist() == [[b"NOUN", b"NOUN", b"VERB"]]

@@ -25,11 +25,19 @@ TASKS = {
     "pretrainer": "AutoModelForPreTraining",
     "masked_language_model": "AutoModelForMaskedLM",
     "text_classifier": "AutoModelForSequenceClassification",
+    "multi_label_classifier": "AutoModelForSequenceClassification",
     "text_regressor": "AutoModelForSequenceClassification",
     "token_classifier": "AutoModelForTokenClassification",
     "span_predictor": "AutoModelForQuestionAnswering",
 }
-LABELS = {"text_classifier": ["bad", "fair", "good"], "token_classifier": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]}
+LABELS = {
+    "text_classifier": ["bad", "fair", "good"],
+    "multi_label_classifier": ["food", "price", "staff", "room"],
+    "token_classifier": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"],
+}
+# Where that isn't the name of the task: the task, and what its builder takes beside labels.
+SEVERAL = {"multi_label_classifier": ("text_classifier", {"multi_label": True})}
+THRESHOLDS = [0.1, 0.5, 0.25, 0.75]
 NAMES = {  # of outputs: this library's -> transformers'
     "backbone": {"sequence_output": "last_hidden_state", "pooled_output": "pooler_output"},
     "pretrainer": {"mlm": "prediction_logits", "nsp": "seq_relationship_logits"},
@@ -46,9 +54,10 @@ def ours_write(root, minilm):
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
     for task in TASKS:
-        arguments = {"labels": LABELS[task]} if task in LABELS else {}
+        builder, arguments = SEVERAL.get(task, (task, {}))
+        arguments = {**arguments, "labels": LABELS[task]} if task in LABELS else {}
         if minilm:
-            model, tokenizer = keras_bert.load_pretrained(minilm, task, **arguments, **_classes(task))
+            model, tokenizer = keras_bert.load_pretrained(minilm, builder, **arguments, **_classes(task))
         else:
             tokenizer = keras_bert.WordPieceTokenizer(
                 _words(), lowercase=True, strip_accents=[None, False][len(task) % 2]
@@ -56,9 +65,11 @@ def ours_write(root, minilm):
             config = keras_bert.BertConfig(tokenizer.vocabulary_size, 2, 4, 12, 37, 40, activation="gelu_tanh")
             model = keras_bert.backbone(config)
             if task != "backbone":
-                model = getattr(keras_bert, task)(model, **arguments, **_classes(task))
+                model = getattr(keras_bert, builder)(model, **arguments, **_classes(task))
             for weight in model.weights:
                 weight.assign(weight + 0.3 * random.normal(size=weight.shape))
+        if model.multi_label:
+            model.keep_thresholds(THRESHOLDS)
         keras_bert.save_pretrained(model, tokenizer, root / "ours" / task)
         inputs = _padded([[tokenizer.cls_id, *row, tokenizer.sep_id] for row in tokenizer(TEXTS).to_list()])
         np.savez(root / "ours" / f"{task}.npz", **inputs, **_outputs(model, task, inputs))
@@ -82,6 +93,9 @@ def theirs(root):
         if task in LABELS:
             assert [model.config.id2label[i] for i in range(model.config.num_labels)] == LABELS[task]
             assert [model.config.label2id[label] for label in LABELS[task]] == [*range(model.config.num_labels)]
+        if task in SEVERAL:
+            assert model.config.problem_type == "multi_label_classification"
+            assert model.config.keras_bert == {"thresholds": THRESHOLDS}
         worst[task] = _difference(_run(model, arrays), arrays, task)
 
         torch.manual_seed(5)
@@ -105,7 +119,9 @@ def ours_read(root):
     worst = {}
     for task in TASKS:
         arrays = np.load(root / "theirs" / f"{task}.npz")
-        model, tokenizer = keras_bert.load_pretrained(root / "theirs" / task, task)
+        builder, _ = SEVERAL.get(task, (task, {}))
+        model, tokenizer = keras_bert.load_pretrained(root / "theirs" / task, builder)
+        assert model.thresholds == (tuple(THRESHOLDS) if task in SEVERAL else None)
         rows = [[tokenizer.cls_id, *row, tokenizer.sep_id] for row in tokenizer(TEXTS).to_list()]
         assert _padded(rows)["token_ids"].tolist() == arrays["token_ids"].tolist(), (task, "the tokenizers' ids differ")
         assert model.labels == (tuple(LABELS[task]) if task in LABELS else None)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_bert
-from keras_bert.data import LabelledTexts, classification_batches
+from keras_bert.data import LabelledTexts, classification_batches, from_step
 from keras_bert.training.callbacks import KeepBest, Throughput
 
 REVIEWS = LabelledTexts([("good " * i, "yes") for i in range(1, 8)] + [("dull " * i, "no") for i in range(1, 8)])
@@ -86,7 +86,8 @@ def test_throughput_of_a_worker_whose_share_ends_before_another(model, batches):
 
 
 def test_throughput_has_no_rate_before_the_fourth_step():
-    assert Throughput().results()["train_examples_per_s"] is None
+    results = Throughput().results()
+    assert results["train_examples_per_s"] is None and results["padding"] is None
 
 
 @pytest.mark.parametrize(
@@ -104,8 +105,53 @@ def test_keep_best_knows_better_from_worse(model, mode, values, best):
     for epoch, value in enumerate(values):
         keep_best.on_epoch_end(epoch, {"metric": value})
     assert keep_best.logs["metric"] == best
-    keep_best.on_train_begin()
+    keep_best.on_epoch_begin(0)  # of another training
     assert keep_best.logs == {}
+
+
+@pytest.mark.parametrize(
+    ("patience", "values", "epochs"),
+    [(2, [0.5, 0.4, 0.6, 0.6, 0.1, 0.9], 5), (1, [0.5, 0.4, 0.6], 2), (3, [0.5, 0.4, 0.4, 0.6], 4)],
+)
+def test_keep_best_ends_training_for_want_of_a_better_epoch(patience, values, epochs):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    keep_best = KeepBest("metric", patience=patience)
+    keep_best.set_model(model)
+    model.stop_training = False  # as `fit` begins
+    for epoch, value in enumerate(values, 1):
+        assert not keep_best.ended
+        keep_best.on_epoch_end(epoch, {"metric": value, "loss": 1.0})
+        if model.stop_training:
+            break
+    assert epoch == epochs and keep_best.ended == (epochs < len(values))
+    assert keep_best.logs["metric"] == max(values[:epochs])
+    with pytest.raises(ValueError, match="patience"):
+        KeepBest("metric", patience=0)
+
+
+def test_keep_best_takes_its_state_back(model, tokenizer, tmp_path):
+    keep_best, other = (KeepBest("metric", tokenizer, tmp_path / "best", patience=2) for _ in range(2))
+    keep_best.set_model(model)
+    keep_best.on_train_begin()
+    best = model.get_weights()
+    keep_best.on_epoch_end(0, {"metric": 0.5, "loss": 0.25})
+    keep_best.on_epoch_end(1, {"metric": 0.25, "loss": 0.5})
+    state, weights = keep_best.state()
+    place = str(tmp_path / "best")
+    logs = {"metric": 0.5, "loss": 0.25}
+    assert state == {"logs": logs, "epochs_since": 1, "thresholds": None, "directory": [place, place]}
+    model.set_weights([weight + 1 for weight in best])
+    other.set_model(model)
+    other.restore_state(state, weights)
+    other.on_train_begin()  # what stands there is its own
+    other.on_epoch_end(2, {"metric": 0.25, "loss": 0.5})
+    assert other.ended and model.stop_training
+    other.on_train_end()
+    assert all((now == then).all() for now, then in zip(model.get_weights(), best, strict=True))
+    elsewhere = KeepBest("metric", tokenizer, tmp_path)
+    elsewhere.restore_state(state, weights)
+    with pytest.raises(ValueError, match="best"):
+        elsewhere.on_train_begin()
 
 
 @pytest.mark.parametrize("key", ["val_loss", "loss"])
@@ -149,6 +195,67 @@ def test_keep_best_under_fit(model, batches, tokenizer):
     history = model.fit(batches, validation_data=batches, epochs=4, verbose=0, callbacks=[best])
     assert best.logs["val_accuracy"] == max(history.history["val_accuracy"])
     assert model.evaluate(batches, verbose=0, return_dict=True)["accuracy"] == pytest.approx(best.logs["val_accuracy"])
+
+
+def test_training_in_two_calls_goes_on_from_the_last_weights(small_config, batches):
+    """Epoch 1 is the best, by a metric that is made up; the call ends after epoch 2, which isn't."""
+
+    def train(*calls):
+        keras.utils.set_random_seed(0)
+        model = keras_bert.text_classifier(keras_bert.backbone(small_config), 2)
+        model.compile(keras_bert.AdamW(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        made_up = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(m=[1, 3, 2, 2][epoch]))
+        callbacks, seen, losses = [made_up, KeepBest("m")], [], []
+        for first, last in calls:
+            arguments = {"initial_epoch": first, "epochs": last, "steps_per_epoch": len(batches), "verbose": 0}
+            done = model.fit(from_step(batches, first * len(batches)), callbacks=callbacks, **arguments)
+            losses += done.history.get("loss", [])
+            seen.append(model.get_weights())
+        return losses, seen
+
+    losses, (best,) = train((0, 4))
+    again, ends = train((0, 3), (3, 4), (4, 4))
+    assert again == losses
+    for end in ends:
+        assert all((now == then).all() for now, then in zip(end, best, strict=True))
+
+
+def test_resumed_after_the_first_epoch_was_written_and_no_checkpoint(model, batches, tokenizer, tmp_path):
+    directories = tmp_path / "best", tmp_path / "checkpoints"
+
+    def train(**events):
+        keep_best = KeepBest("loss", tokenizer, directories[0], mode="min")
+        resume = keras_bert.resume.Resume(directories[1], callbacks=[keep_best])
+        step = resume.restore(model)
+        callbacks = [keep_best, keras.callbacks.LambdaCallback(**events), resume]
+        model.fit(batches, verbose=0, callbacks=callbacks)
+        return step
+
+    def die(epoch, logs):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(on_epoch_end=die)
+    assert (directories[0] / "config.json").exists()
+    assert train() == 0
+    assert sorted(path.name for path in directories[1].iterdir()) == ["step-00000000", "step-00000004"]
+
+
+def test_keep_best_keeps_the_thresholds_of_the_best_weights(small_config, batches):
+    model = keras_bert.text_classifier(keras_bert.backbone(small_config), 2, multi_label=True)
+    keep_best, restored = KeepBest("metric"), KeepBest("metric")
+    for callback in (keep_best, restored):
+        callback.set_model(model)
+    for epoch, metric in enumerate((0.5, 0.75, 0.25)):
+        model.keep_thresholds((epoch + 1) / 10)
+        keep_best.on_epoch_end(epoch, {"metric": metric, "loss": 1.0})
+    keep_best.on_train_end()
+    assert model.thresholds == (0.2, 0.2)
+    keep_best.on_epoch_begin(3)
+    assert model.thresholds == (0.3, 0.3)
+    restored.restore_state(*keep_best.state())
+    restored.on_train_end()
+    assert model.thresholds == (0.2, 0.2)
 
 
 def test_keep_best_refuses_a_metric_that_is_not_logged(model, batches, tokenizer):

@@ -1,5 +1,8 @@
 """Items in batches by length: what runs together, the order, the bar."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -68,3 +71,13 @@ def test_on_a_terminal_a_bar_is_shown_once_it_takes_long(seconds, is_shown, monk
     monkeypatch.setattr("tqdm.std.time", lambda: next(clock) * seconds)
     in_batches_by_length(list, WORDS, map(len, WORDS), batch_size=7)
     assert bool(terminal.shown) == is_shown
+
+
+@pytest.mark.parametrize(("config", "is_shown"), [({"IPKernelApp": {}}, True), ({}, False)])
+def test_a_notebook_shows_a_bar_and_a_shell_without_a_terminal_does_not(config, is_shown, monkeypatch, capsys):
+    clock = iter(range(100))
+    shell = SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock) * 4)
+    in_batches_by_length(list, WORDS, map(len, WORDS), batch_size=7)
+    assert bool(capsys.readouterr().err) == is_shown

@@ -93,6 +93,20 @@ def test_a_fingerprint_tells_files_apart(tmp_path, size, places):
     assert len(seen) == len(places) + 3
 
 
+def test_a_fingerprint_of_a_directory_is_of_its_names_and_contents(tmp_path):
+    (tmp_path / "1_Dense").mkdir()
+    for name in ("config.json", "1_Dense/model.safetensors"):
+        (tmp_path / name).write_text(name)
+    seen = {fingerprint_of(tmp_path)}
+    (tmp_path / ".cache").write_text("hidden")
+    assert fingerprint_of(tmp_path) in seen
+    (tmp_path / "1_Dense" / "model.safetensors").write_text("other")
+    seen.add(fingerprint_of(tmp_path))
+    (tmp_path / "config.json").rename(tmp_path / "modules.json")
+    seen.add(fingerprint_of(tmp_path))
+    assert len(seen) == 3
+
+
 @pytest.mark.parametrize(("first", "second"), [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "c/../a/b")])
 def test_directories_in_each_other_are_refused(tmp_path, first, second):
     with pytest.raises(ValueError, match=r"must be outside of each other. Received: .*a"):

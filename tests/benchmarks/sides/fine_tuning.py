@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import random
+import resource
 import time
 
 
@@ -25,6 +26,8 @@ def ours(options):
     keras.config.set_dtype_policy("mixed_bfloat16" if options.precision == "bfloat16" else "float32")
     rows, labels = read(options)
     model, tokenizer = keras_bert.load_pretrained(options.checkpoint, "text_classifier", labels=labels)
+    if options.lora_rank is not None:
+        model = keras_bert.lora(model, options.lora_rank)
     batches = keras_bert.data.classification_batches(
         rows, tokenizer, labels, options.batch_size, options.max_length, seed=0
     )
@@ -46,9 +49,17 @@ def transformers(options):
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         options.checkpoint, num_labels=len(labels), ignore_mismatched_sizes=True
     )
+    if options.lora_rank is not None:
+        import peft
+
+        config = peft.LoraConfig(
+            task_type="SEQ_CLS", r=options.lora_rank, lora_alpha=options.lora_rank, target_modules=["query", "value"]
+        )
+        model = peft.get_peft_model(model, config)
     groups = [{"params": [], "weight_decay": 0.01}, {"params": [], "weight_decay": 0.0}]
     for name, weight in model.named_parameters():
-        groups["bias" in name or "LayerNorm" in name]["params"].append(weight)
+        if weight.requires_grad:
+            groups["bias" in name or "LayerNorm" in name]["params"].append(weight)
     optimizer = torch.optim.AdamW(groups, lr=1e-4)
     steps = len(rows) // options.batch_size
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
@@ -90,10 +101,12 @@ def main():
     parser.add_argument("side", choices=["ours", "transformers"])
     for name in ("train", "text-column", "label-column", "checkpoint", "precision"):
         parser.add_argument(f"--{name}")
-    for name in ("examples", "batch-size", "max-length"):
+    for name in ("examples", "batch-size", "max-length", "lora-rank"):
         parser.add_argument(f"--{name}", type=int)
     options = parser.parse_args()
-    print(json.dumps({"ours": ours, "transformers": transformers}[options.side](options)))
+    found = {"ours": ours, "transformers": transformers}[options.side](options)
+    # On Linux in KiB.
+    print(json.dumps({**found, "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
 
 
 if __name__ == "__main__":

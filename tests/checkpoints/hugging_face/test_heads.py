@@ -97,15 +97,6 @@ def test_labels_in_another_order_reorder_the_classes(task, tmp_path):
         np.testing.assert_allclose(by_name[name], expected[..., i], atol=1e-6)
 
 
-def test_several_labels_a_text_are_not_one(tmp_path):
-    directory = copied("text_classifier", tmp_path / "several")
-    configure(directory, problem_type="multi_label_classification")
-    with pytest.raises(ValueError, match=r"multi_label_classification.* several of its classes.*task=\"backbone\""):
-        load_pretrained(directory, "text_classifier")
-    with pytest.warns(UserWarning, match=r"left over: classifier"):
-        load_pretrained(directory)
-
-
 @pytest.mark.parametrize(
     "id2label, message",
     [

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from keras_bert import BertConfig, models
-from keras_bert.checkpoints import load_pretrained, save_pretrained
+from keras_bert.checkpoints import load_pretrained, save_pretrained, trained_length
 from keras_bert.distribution.model import BertModel
 from tiny_bert import REPORTS, TINY
 
@@ -26,6 +26,21 @@ def test_a_directory_in_use_is_not_touched(tmp_path):
         with pytest.raises(ValueError, match=r"notes\.txt; .*choose another directory"):
             save_pretrained(model, None, tmp_path / "empty", overwrite=overwrite)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "empty"]
+
+
+def test_a_trained_length_is_kept_or_refused_before_anything_is_written(tmp_path, tokenizer):
+    config = BertConfig.named("tiny", vocabulary_size=tokenizer.vocabulary_size, max_sequence_length=16)
+    model = models.backbone(config)
+    for layout in ("hugging_face", "google"):
+        save_pretrained(model, tokenizer, tmp_path / layout, layout=layout, max_length=9)
+    assert [trained_length(tmp_path / layout) for layout in ("hugging_face", "google")] == [9, 9]
+    for layout, length, message in (
+        ("hugging_face", 17, "max_sequence_length=16"),
+        ("keras_hub", 9, "A preset has no place for `max_length`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            save_pretrained(model, tokenizer, tmp_path / "other", layout=layout, max_length=length)
+    assert not (tmp_path / "other").exists()
 
 
 def test_nothing_is_left_of_a_write_that_fails(tmp_path):

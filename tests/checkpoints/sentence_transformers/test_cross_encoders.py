@@ -39,6 +39,16 @@ def test_several_classes_have_their_probabilities(folder, expected):
     )
 
 
+def test_several_classes_with_a_sigmoid_are_labels_of_their_own(folder, expected, configure):
+    directory = folder("classes")
+    configure(directory / "config_sentence_transformers.json", activation_fn="torch.nn.modules.activation.Sigmoid")
+    found = np.array([[*answer["probabilities"].values()] for answer in answers(directory, "text_classifier")])
+    odds = found / (1 - found)  # e to the logits
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected["classes"], atol=1e-5)
+    model, _ = keras_bert.load_pretrained(directory, task="text_classifier")
+    assert model.multi_label and model.thresholds == (0.5, 0.5, 0.5) and model.score_activation is None
+
+
 def test_the_activation_is_kept(folder, tmp_path):
     model, _ = keras_bert.load_pretrained(folder("reranker"), task="text_regressor")
     model.save(tmp_path / "model.keras")
@@ -96,7 +106,7 @@ def test_what_cannot_be_done_is_refused_by_name(folder, configure):
         keras_bert.load_pretrained(directory, task="text_regressor")
     model, _ = keras_bert.load_pretrained(directory, task="text_regressor", score_activation="softsign")
     assert model.score_activation == "softsign"
-    configure(classes / "config_sentence_transformers.json", activation_fn="torch.nn.modules.activation.Sigmoid")
+    configure(classes / "config_sentence_transformers.json", activation_fn="torch.nn.modules.activation.Tanh")
     with pytest.raises(ValueError, match="scores each of its 3 classes by itself"):
         keras_bert.load_pretrained(classes, task="text_classifier")
     with pytest.raises(ValueError, match=r"model_type='CrossEncoder'.*task=\"text_regressor\""):

@@ -62,10 +62,28 @@ def test_arguments_out_of_range(tmp_path, arguments):
 
 def test_other_settings_are_refused_by_name(tmp_path):
     train(tmp_path, 1)
-    with pytest.raises(ValueError, match="batch_size was 3 and is 4") as error:
+    with pytest.raises(ValueError, match="`batch_size` was 3 and is 4") as error:
         Resume(tmp_path, data=Batches(), settings={"batch_size": 4, "seed": "1"}).restore(at_start())
-    assert "files was ['a'] and is missing" in str(error.value)
-    assert "seed was missing and is '1'" in str(error.value)
+    assert "`files` was ['a'] and is missing" in str(error.value)
+    assert "`seed` was missing and is '1'" in str(error.value)
+
+
+def test_files_that_changed_are_named_without_their_digests(tmp_path):
+    fit_tiny(tiny(), Resume(tmp_path, settings={"train": "SHA-256 aa11", "valid": "SHA-256 bb22"}), 1)
+    with pytest.raises(ValueError) as error:
+        Resume(tmp_path, settings={"train": "SHA-256 cc33", "valid": 0.1}).restore(tiny())
+    assert "`train` has other contents; `valid` was 'a file' and is 0.1." in str(error.value)
+
+
+def test_slow_steps_are_saved_by_the_clock(tmp_path, monkeypatch):
+    """A step takes 30 seconds: after three of them 1.5 minutes are over, and again after six."""
+    now = [0.0]
+    monkeypatch.setattr("keras_bert.training.resume.time.monotonic", lambda: now[0])
+    resume = Resume(tmp_path, every=1000, keep=9, minutes=1.5)
+    fit_tiny(tiny(), resume, 7, on_train_batch_begin=lambda batch, logs: now.append(now.pop() + 30))
+    assert names(tmp_path) == ["step-00000003", "step-00000006", "step-00000007"]
+    with pytest.raises(ValueError, match="minutes"):
+        Resume(tmp_path, minutes=0)
 
 
 def test_another_model_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from keras_bert.data import read_tagged
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.fixture

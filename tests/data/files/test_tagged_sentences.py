@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from keras_bert.data import TaggedSentences, check_tags
-from keras_bert.data.tagged_sentences import check_learnable
+from keras_bert.data.files.tagged_sentences import check_learnable
 
 
 def of(tags, name="valid.conll", **options):

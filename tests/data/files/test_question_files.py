@@ -6,7 +6,7 @@ import json
 import pytest
 
 from keras_bert.data import Question, Questions, read_squad
-from keras_bert.data.squad import shared_questions
+from keras_bert.data.files.squad import shared_questions
 
 CONTEXT = "Ann ran to Ulm in May."
 ULM = {"text": "Ulm", "answer_start": 11}
