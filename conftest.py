@@ -11,6 +11,13 @@ import pytest
 
 import keras_bert
 
+LONG = ("tests/recipes/", "tests/distribution/")  # whole trainings
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long begins first, so that no worker ends long after the others."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
 
 @pytest.fixture(autouse=True)
 def seeded():

@@ -17,7 +17,7 @@ class Classifying(common.FineTuning):
         class_weights: How much an example of a class counts in training. With `balanced` all classes count the same in
             total. Or CLASS=WEIGHT for some classes, such as neg=1 pos=3; those left out have 1.
         label_smoothing: Share of each label's certainty that all classes get alike: at least 0 and less than 1.
-        report: Directory for each class's scores and a picture of the confusion matrix, on `test` or else on `valid`.
+        report: Directory for each class's scores and a picture of what was taken for what, on `test` or else `valid`.
     """
 
     class_weights: tuple[str, ...] = ()
@@ -28,13 +28,7 @@ class Classifying(common.FineTuning):
         super().__post_init__()
         check_rate("label_smoothing", self.label_smoothing)
         parsed_class_weights(self.class_weights)
-        if self.draws:
-            reports.check_picture(self.report)
-
-    @property
-    def draws(self):
-        """Whether a report has a picture."""
-        return True
+        reports.check_picture(self.report)
 
     def weights_of(self, counts, labels, name):
         """class -> number of its examples, all classes, the examples' name -> the classes' weights, or None."""
@@ -77,11 +71,6 @@ class ClassifyingTexts(Classifying):
         for name, needed in self.NEEDS:
             if getattr(self, name) != getattr(type(self), name) and not getattr(self, needed):
                 raise ValueError(f"`{name}` needs `{needed}`. Give both, or neither.")
-
-    @property
-    def draws(self):
-        """Whether a report has a picture: there is none of several labels a text."""
-        return not self.multi_label
 
     def read(self, path, text_columns, weighted=False):
         """file, column or columns of its texts, whether weights are read -> LabelledTexts."""

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 import keras_bert
-from keras_bert.recipes import command_line, common, distilling, runs
+from keras_bert.recipes import command_line, common, distilling, reports, runs
 
 SAMPLES = distilling.SAMPLES
 
@@ -45,6 +45,9 @@ class Config(common.FineTuning):
         text_column: Column, or key, of the text; or the column's place, counted from 0. By default text.
         text_columns: Columns, or keys, of the two texts of a pair; or the columns' places.
         label_column: Column, or key, of the label; or the column's place, counted from 0.
+        label_separator: What stands between the labels of a cell, where the teacher gives several.
+        label_columns: Columns of 0 and 1, one for each label, instead of `label_column`, where the teacher gives
+            several.
         word_column: Of CoNLL files, the column of the words, counted from 0; by default the first, or the second where
             the first numbers the words.
         tag_column: The same of the tags; by default the last, of CoNLL-U files the fourth.
@@ -57,6 +60,8 @@ class Config(common.FineTuning):
             classes that the teacher finds unlikely.
         label_share: The labels' part of the loss; 1 trains the same student without the teacher's answers.
         hidden_states: Weight of the difference between their hidden states; with it, the teacher runs in every step.
+        report: Directory for the student's scores of each class and a picture of what was taken for what, on `test` or
+            else `valid`.
         learning_rate: The highest rate, after the warm-up. The default suits models of base's size; smaller ones want
             3e-4 or so.
         max_length: The most tokens of a text, or a pair; what is longer loses its end. Of a sentence to be tagged, the
@@ -68,6 +73,8 @@ class Config(common.FineTuning):
     text_column: str | None = None
     text_columns: tuple[str, str] | None = None
     label_column: str = "label"
+    label_separator: str = "|"
+    label_columns: tuple[str, ...] = ()
     word_column: int | None = None
     tag_column: int | None = None
     is_entities: bool | None = None
@@ -77,6 +84,7 @@ class Config(common.FineTuning):
     temperature: float = 2.0
     label_share: float = 0.0
     hidden_states: float = 0.0
+    report: Path | None = None
 
     FROM_RANDOM_WEIGHTS = (8, 1e-3)  # with the teacher of the samples
     START = "teacher"
@@ -97,6 +105,7 @@ class Config(common.FineTuning):
             raise ValueError("`pretrained` has its own layers. Leave `num_layers` and `layers` out.")
         if not self.hidden_states >= 0:
             raise ValueError(f"`hidden_states` must be at least 0. Received: hidden_states={self.hidden_states}.")
+        reports.check_picture(self.report)
 
     @property
     def columns(self):
@@ -123,7 +132,7 @@ def main(config, fold=None):
     of_teacher = {
         f"teacher_{part}_{name}": score
         for part, labelled in parts.items()
-        for name, score in scores_of_teacher(labelled).items()
+        for name, score in scores_of_teacher(labelled)[0].items()
     }
     batches = keras_bert.distillation.soft_batches(batches, teacher, tokenizer, config.batch_size, config.seed)
 
@@ -143,7 +152,7 @@ def main(config, fold=None):
             accumulate=config.accumulate,
         )
     finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), keras_bert.callbacks.Throughput()
-    validate = common.validation(lambda: scores(valid))
+    validate = common.validation(lambda: scores(valid, finds_thresholds=student.multi_label)[0])
     keeping = {"max_length": config.max_length, "patience": config.early_stopping}
     keep_best = keras_bert.distillation.KeepStudent(student, examples.best, tokenizer, config.output, **keeping)
     run = runs.Run(config, model, tokenizer, keep_best, len(batches))
@@ -157,9 +166,13 @@ def main(config, fold=None):
             callbacks=[finite, throughput, validate, keep_best, *run.callbacks],
         )
 
+    last = parts.get("test", valid)
+    of_last, report = scores(last)
+    if report is not None:
+        reports.show(run, config, report, last.name)
     if run.writes(config.export):
         examples.export(student)
-    of_test = scores(parts["test"]) if config.test else None
+    of_test = of_last if config.test else None
     return common.results(config, keep_best, throughput, test=of_test) | of_teacher
 
 

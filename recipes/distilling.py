@@ -1,5 +1,6 @@
 """What `distil` does around its story: teacher and student, what the teacher is to answer, scores of both."""
 
+import functools
 import random
 from pathlib import Path
 
@@ -25,11 +26,6 @@ def teacher_and_student(source, config):
             f"{task}. `keras-bert classify`, `keras-bert pair` and `keras-bert tag` write such directories."
         )
     teacher, tokenizer = keras_bert.load_pretrained(source, task, backbone_dropout=config.dropout)
-    if teacher.multi_label:
-        raise ValueError(
-            f"`teacher` must give one label a text here. Received: {source}, which gives several. In Python, "
-            'keras_bert.distillation.SoftTargets(activation="sigmoid") is the loss for it.'
-        )
     if teacher.random_weights:
         raise ValueError(
             f"`teacher` must be a trained {task}. Received: {source}, which has no head for it, so that its answers "
@@ -38,6 +34,8 @@ def teacher_and_student(source, config):
     if config.pretrained is None:
         return teacher, keras_bert.student(teacher, config.num_layers, config.layers or None), tokenizer
     head = {} if task == "text_regressor" else {"num_classes": teacher.output.shape[-1], "labels": teacher.labels}
+    if task == "text_classifier":
+        head["multi_label"] = teacher.multi_label
     student, own = keras_bert.load_pretrained(config.pretrained, task, backbone_dropout=config.dropout, **head)
     if own is None or own.vocabulary != tokenizer.vocabulary:
         raise ValueError(
@@ -58,6 +56,10 @@ def examples_for(teacher, student, tokenizer, config):
             f"The teacher is a {teacher.task}. Received: {', '.join(f'`{name}`' for name in given)}, which "
             f"{'texts' if of_words else 'tagged words'} have. Leave that out."
         )
+    if config.label_columns and not teacher.multi_label:
+        raise ValueError("`label_columns` are of several labels a text, and the teacher gives one. Leave them out.")
+    if config.report is not None and teacher.task == "text_regressor":
+        raise ValueError("`report` is of classes and tags, and the teacher gives scores. Leave it out.")
     if not of_words:
         student.keep_pairs(len(config.columns) == 2)
     return (Sentences if of_words else Texts)(teacher, tokenizer, config)
@@ -69,13 +71,15 @@ class Texts:
     def __init__(self, teacher, tokenizer, config):
         self._teacher, self._tokenizer, self._config = teacher, tokenizer, config
         self._classifies, self._columns = teacher.task == "text_classifier", config.columns
-        self.activation = "softmax" if self._classifies else "linear"
-        self.best = "val_accuracy" if self._classifies else "val_pearson"
+        one_label = ("softmax", "val_accuracy") if self._classifies else ("linear", "val_pearson")
+        self.activation, self.best = ("sigmoid", "val_micro_f1") if teacher.multi_label else one_label
         self.options = {"pairs": len(config.columns) == 2}  # of predictor and SavedModel
 
     def read(self, path):
         """file -> LabelledTexts with the teacher's labels."""
-        examples = keras_bert.data.read_labelled_texts(path, self._columns, self._config.label_column)
+        labels = self._config.label_columns or self._config.label_column
+        several = {"multi_label": self._teacher.multi_label, "label_separator": self._config.label_separator}
+        examples = keras_bert.data.read_labelled_texts(path, self._columns, labels, **several)
         if self._classifies:
             keras_bert.data.check_labels(examples, self._teacher.labels)
         else:
@@ -83,9 +87,10 @@ class Texts:
         return examples
 
     def scorer(self, model):
-        """teacher or student -> a function: LabelledTexts -> scores of its answers."""
+        """teacher or student -> a function: LabelledTexts, whether it finds thresholds -> what `scored` gives."""
         predict = keras_bert.predictor(model, self._tokenizer, self._config.max_length, **self.options)
-        return lambda examples: classifying.scored(examples, model, predict, self._config.batch_size)[0]
+        sizes = {"batch_size": self._config.batch_size}
+        return functools.partial(classifying.scored, model=model, predict=predict, **sizes)
 
     def unanswered(self, strategy, fold):
         """strategy, number of a fold or None -> batches that the teacher shall answer, with labels if these are
@@ -143,10 +148,10 @@ class Sentences:
         return sentences
 
     def scorer(self, model):
-        """teacher or student -> a function: TaggedSentences -> scores of its tags."""
+        """teacher or student -> a function: TaggedSentences -> what `scored` gives."""
         options = {"batch_size": self._config.batch_size, "is_entities": self._like.is_entities, **self._lengths}
         tagger = keras_bert.prediction.unit_tagger(model, self._tokenizer, **options)
-        return lambda sentences: tag.scored(sentences, tagger)[0]
+        return lambda sentences, finds_thresholds=False: tag.scored(sentences, tagger)
 
     def unanswered(self, strategy, fold):
         """As of `Texts`; words in files of `unlabelled` need no tags."""

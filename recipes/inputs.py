@@ -39,8 +39,14 @@ class Texts:
             "conll": self.kind == "conll",
             "squad": is_squad,
             "npy": task == "text_embedder",
+            "lines": task != "text_embedder",
         }
-        needed = {"conll": "words in CoNLL", "squad": "questions with an id", "npy": "vectors"}
+        needed = {
+            "conll": "words in CoNLL",
+            "squad": "questions with an id",
+            "npy": "vectors",
+            "lines": "words, labels or scores",
+        }
         if not fits.get(format, True):
             raise ValueError(f"Answers in the format {format} are of {needed[format]}. Choose another, such as jsonl.")
         task_of_kind = {"squad": "span_predictor", "conll": "token_classifier"}

@@ -3,7 +3,7 @@
     python recipes/predict.py --model classifier --input reviews.tsv --output answers.jsonl
     python recipes/predict.py --model similarity --input pairs.csv --text-columns left right --output scores.csv
     python recipes/predict.py --model tagger --input words.conll --output tagged.conll         a column more
-    python recipes/predict.py --model answerer --input dev-v1.1.json --output predictions.json SQuAD's predictions file
+    python recipes/predict.py --model answerer --input dev-v1.1.json --output predictions.json   as SQuAD has them
     python recipes/predict.py --model embedder --input passages.txt --output vectors.npy
     cat texts.txt | python recipes/predict.py --model classifier > answers.jsonl
 
@@ -43,7 +43,8 @@ class Config(trained.Trained):
             without it.
         output: The answers, with the input's own columns before them: objects a line (.jsonl) or in an array (.json), a
             table (.csv, .tsv), the input's lines with a column more (.conll, .conllu), SQuAD's predictions (.json, of
-            questions with an id), or vectors (.npy). To the standard output without it.
+            questions with an id); or alone: a label, score or answer a line (.txt), vectors (.npy). To the standard
+            output without it.
         input_format: How the input is written, where its name doesn't tell: the standard input is lines otherwise.
         format: How the answers are written, where the output's name doesn't tell.
         overwrite: Whether an output that is there already is replaced.

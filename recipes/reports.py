@@ -34,7 +34,10 @@ def show(run, config, report, name):
 
 
 def write(report, directory):
-    """Writes a report: report.json, classes.csv, and of classes confusion.csv and a picture of it, confusion.png.
+    """Writes a report: report.json, classes.csv, and a picture, confusion.png, whose numbers confusion.csv has.
+
+    Of several labels a text the picture shows how often each was given rightly, missed and given wrongly, which are
+    columns of classes.csv.
 
     Args:
         report: As in `show`.
@@ -48,10 +51,12 @@ def write(report, directory):
         rows = ([label, *scores.values()] for label, scores in classes.items())
         write_text(_csv([["class", *names], *rows]), beside / "classes.csv")
         if "confusion" in report:
-            labels = [*report["classes"]]
+            labels = report["labels"]
             rows = ([label, *row] for label, row in zip(labels, report["confusion"], strict=True))
             write_text(_csv([["", *labels], *rows]), beside / "confusion.csv")
-            _draw(report["confusion"], labels, beside / "confusion.png")
+            _draw_confusion(report["confusion"], labels, beside / "confusion.png")
+        elif classes:
+            _draw_counts(classes, beside / "confusion.png")
 
 
 def _without_nan(scores):
@@ -66,7 +71,26 @@ def _csv(rows):
     return file.getvalue()
 
 
-def _draw(confusion, labels, path):
+def _draw_counts(classes, path):
+    """{label: its counts}, file -> None; draws how often each label was given rightly, missed and given wrongly."""
+    from keras_bert.inspection.picture import lay_out, new_figure
+
+    axes = (figure := new_figure(7, max(2.5, min(0.4 * len(classes) + 1.5, 30)))).subplots()
+    right = [scores["support"] - scores["false_negatives"] for scores in classes.values()]
+    missed, wrong = ([scores[name] for scores in classes.values()] for name in ("false_negatives", "false_positives"))
+    axes.barh([*classes], right, color="tab:blue", label="given rightly")
+    axes.barh([*classes], missed, left=right, color="tab:gray", label="missed")
+    axes.barh([*classes], [-count for count in wrong], color="tab:red", label="given wrongly")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.xaxis.set_major_formatter(lambda count, _: f"{abs(count):g}")
+    axes.invert_yaxis()  # the first label on top
+    axes.set_xlabel("texts")
+    axes.legend()
+    lay_out(figure)
+    figure.savefig(path)
+
+
+def _draw_confusion(confusion, labels, path):
     """counts, C labels, file -> None; draws the share of each class that was taken for each."""
     from keras_bert.inspection.picture import lay_out, new_figure
 

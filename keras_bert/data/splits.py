@@ -1,6 +1,8 @@
 """Parts of examples: some held out of those to train on, and the folds of a cross-validation."""
 
+import collections
 import numbers
+import random
 
 import numpy as np
 
@@ -13,8 +15,9 @@ from keras_bert.utils.checks import check_positive_integer, some_of
 def hold_out(examples, share, seed, classes=True):
     """Divides examples into some to train on and some to choose the best epoch by.
 
-    Of texts with one label each class gives its share; questions of one article stay together, and so do groups of
-    texts with the same positive; sentences, and texts with several labels or with scores, are drawn one by one.
+    Of texts with labels each class gives its share, where a text may have several as nearly as can be (Sechidis et al.,
+    2011, "On the stratification of multi-label data"); questions of one article stay together, and so do groups of
+    texts with the same positive; sentences, and texts with scores, are drawn one by one.
 
     Args:
         examples: A `LabelledTexts`, `TaggedSentences`, `Questions` or `TextGroups`.
@@ -51,6 +54,8 @@ def hold_out(examples, share, seed, classes=True):
             + f". Received: a share of {share} of {count}, which is {num_held_out}. Choose another share, or give "
             "a file of its own."
         )
+    if _has_several(examples, classes):
+        return _parts(examples, *_by_labels(examples, [count - num_held_out, num_held_out], seed))
     kind = StratifiedShuffleSplit if strata is not None else ShuffleSplit if units is None else GroupShuffleSplit
     split = kind(1, test_size=num_held_out, random_state=seed % 2**32)
     return _parts(examples, *next(split.split(np.zeros(len(examples)), strata, units)))
@@ -91,6 +96,10 @@ def fold(examples, number, count, seed, classes=True):
         most, what = max(examples.counts.values()), "examples of the most frequent class"
     if most < count:
         raise ValueError(f"{count} folds need as many {what}. Received: {most}, of {examples.name}. Choose fewer.")
+    if _has_several(examples, classes):
+        sizes = [len(part) for part in np.array_split(np.empty(most), count)]
+        folds = _by_labels(examples, sizes, seed)
+        return _parts(examples, sorted({*range(most)} - {*folds[number]}), folds[number])
     kind = StratifiedKFold if strata is not None else KFold if units is None else GroupKFold
     folds = kind(count, shuffle=True, random_state=seed % 2**32).split(np.zeros(len(examples)), strata, units)
     return _parts(examples, *[*folds][number])
@@ -105,8 +114,8 @@ def described_parts(train, valid, classes=True):
     'Held out: 2 of reviews.tsv, 2 to train on; each class gives its share.'
     """
     how = f"divided by {_counted(valid).removesuffix('s')}"
-    if isinstance(valid, LabelledTexts) and classes and not valid.multi_label:
-        how = "each class gives its share"
+    if isinstance(valid, LabelledTexts) and classes:
+        how = f"each {'label' if valid.multi_label else 'class'} gives its share"
     return f"Held out: {valid.name}, {len(train)} to train on; {how}."
 
 
@@ -133,6 +142,36 @@ def _kinds(examples, classes, mend):
             f"{mend}."
         )
     return np.array([row[-1] for row in examples]), None
+
+
+def _has_several(examples, classes):
+    """examples, whether labels are classes -> whether a text may have several of them."""
+    return classes and isinstance(examples, LabelledTexts) and examples.multi_label
+
+
+def _by_labels(examples, sizes, seed):
+    """LabelledTexts with several labels, sizes of parts, seed -> the places of each part's texts, in their order.
+
+    The rarest label is shared out first: each of its texts goes to the part that wants it most.
+    """
+    left = {place: row[-1] for place, row in enumerate(examples)}
+    wanted = [  # of each part: label -> number of texts
+        {label: count * size / len(left) for label, count in examples.counts.items()} for size in sizes
+    ]
+    parts = [[] for _ in sizes]
+    order = random.Random(seed).sample(range(len(left)), len(left))
+    while left:
+        counts = collections.Counter(label for labels in left.values() for label in labels)
+        rarest = min(counts, key=lambda label: (counts[label], label), default=None)  # in the end texts without any
+        for place in order:
+            if place not in left or (rarest is not None and rarest not in left[place]):
+                continue
+            open_parts = [part for part, size in enumerate(sizes) if len(parts[part]) < size]
+            best = max(open_parts, key=lambda part: (wanted[part].get(rarest, 0), sizes[part] - len(parts[part])))
+            parts[best].append(place)
+            for label in left.pop(place):
+                wanted[best][label] -= 1
+    return [sorted(part) for part in parts]
 
 
 def _counted(examples):

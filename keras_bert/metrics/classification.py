@@ -54,8 +54,9 @@ def multi_label_scores(gold, probabilities, labels, thresholds=0.5):
         A dict: `micro_f1`, over all labels of all texts; `macro_f1`, the mean over the labels; `precision` and `recall`
         over all; `subset_accuracy`, the share of texts that have all right labels and no other; `average_precision`,
         the mean over the labels that occur in `gold`, which doesn't depend on the thresholds (NaN if none does); and
-        `per_class`, a dict of each label's own `precision`, `recall`, `f1`, `average_precision` and `support`, the
-        number of its texts. Where there is nothing to divide by, precision, recall and F1 are 0.
+        `per_class`, a dict of each label's own `precision`, `recall`, `f1`, `average_precision`; `support`, the number
+        of its texts; of these `false_negatives`, to which it isn't given; and `false_positives`, others to which it is.
+        Where there is nothing to divide by, precision, recall and F1 are 0.
 
     Raises:
         ValueError: If there is no text, there are more of one kind than of the other, a label isn't among `labels`, or
@@ -74,11 +75,13 @@ def multi_label_scores(gold, probabilities, labels, thresholds=0.5):
     counts = (gold & predicted).sum(axis=0), predicted.sum(axis=0), gold.sum(axis=0)  # [C] each
     precision, recall, f1 = _precision_recall_f1(*counts)
     found = [
-        float(average_precision_score(right, guessed)) if right.any() else math.nan
-        for right, guessed in zip(gold.T, probabilities.T, strict=True)
+        float(average_precision_score(wanted, guessed)) if wanted.any() else math.nan
+        for wanted, guessed in zip(gold.T, probabilities.T, strict=True)
     ]
-    names = ("precision", "recall", "f1", "average_precision", "support")
-    columns = (precision.tolist(), recall.tolist(), f1.tolist(), found, counts[2].tolist())
+    right, given, support = counts
+    names = ("precision", "recall", "f1", "average_precision", "support", "false_negatives", "false_positives")
+    numbers = (precision, recall, f1, np.array(found), support, support - right, given - right)
+    columns = [column.tolist() for column in numbers]
     of_all = dict(zip(names, _precision_recall_f1(*(count.sum() for count in counts)), strict=False))
     of_those_that_occur = [one for one in found if not math.isnan(one)]
     return {

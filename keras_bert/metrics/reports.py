@@ -16,7 +16,7 @@ def class_report(gold, predicted, labels):
 
     Returns:
         A dict that JSON can hold: `classes`, {label: {precision, recall, f1, support}}, 0 where there is none to divide
-        by; and `confusion`, C lists of C numbers: how often the row's label was taken for the column's.
+        by; `confusion`, C lists of C numbers: how often the row's label was taken for the column's; and `labels`.
 
     Raises:
         ValueError: If there is none, or there are more of one kind than of the other.
@@ -36,38 +36,47 @@ def class_report(gold, predicted, labels):
     return {
         "classes": _by_name(labels, columns),
         "confusion": confusion_matrix(gold, predicted, labels=labels).tolist(),
+        "labels": labels,
     }
 
 
 def entity_report(gold, predicted):
-    """Computes the scores of the entities of each type.
+    """Computes the scores of the entities of each type, and which types words are taken for.
 
     Args:
         gold: As in `entity_scores`.
         predicted: As in `entity_scores`.
 
     Returns:
-        A dict that JSON can hold: `classes`, {type: {precision, recall, f1, support}}.
+        A dict that JSON can hold: `classes`, {type: {precision, recall, f1, support}} of entities; `labels`, the C
+        types and O; and `confusion`, C + 1 lists of C + 1 numbers: how many words of the row's type were taken for
+        the column's, wherever their entities begin and end.
 
     Raises:
         ValueError: As in `entity_scores`.
 
-    Reference: seqeval, as `entity_scores`.
+    Reference: seqeval, as `entity_scores`; scikit-learn's `confusion_matrix`.
 
     Example:
     >>> report = entity_report([["B-PER", "O", "B-LOC"]], [["B-PER", "O", "O"]])
     >>> report["classes"]["LOC"]
     {'precision': 0.0, 'recall': 0.0, 'f1': 0.0, 'support': 1}
+    >>> report["labels"], report["confusion"]
+    (['LOC', 'PER', 'O'], [[0, 0, 1], [0, 1, 0], [0, 0, 1]])
     """
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2
+    from sklearn.metrics import confusion_matrix
 
     gold, predicted = strict_bio(gold, predicted)
-    types = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
+    of_words = [[tag[2:] or "O" for tags in sequences for tag in tags] for sequences in (gold, predicted)]
+    types = sorted({*of_words[0], *of_words[1]} - {"O"})
     if not types:
         return {"classes": {}}
     columns = precision_recall_fscore_support(gold, predicted, average=None, scheme=IOB2, zero_division=0)
-    return {"classes": _by_name(types, columns)}
+    labels = [*types, "O"]
+    confusion = confusion_matrix(*of_words, labels=labels).tolist()
+    return {"classes": _by_name(types, columns), "confusion": confusion, "labels": labels}
 
 
 def _by_name(names, columns):
@@ -83,7 +92,7 @@ def table(report):
     """Lays a report out for a terminal.
 
     Args:
-        report: What `class_report` or `entity_report` gives.
+        report: What `class_report` or `entity_report` gives; or `classes` alone, each one's scores and counts.
 
     Returns:
         A string of several lines. Of more than twelve classes it names the ten commonest confusions.
@@ -98,15 +107,14 @@ def table(report):
     no                  1    1
     yes                 0    1
     """
-    has_average = any("average_precision" in scores for scores in report["classes"].values())
-    names = ["precision", "recall", "f1", *(["average_precision"] if has_average else [])]
-    rows = [["", *names, "support"]]
+    names = next(iter(report["classes"].values()), ("precision", "recall", "f1", "support"))
+    rows = [["", *names]]
     for label, scores in report["classes"].items():
-        rows.append([label, *(f"{scores[name]:.3f}" for name in names), str(scores["support"])])
+        rows.append([label, *(f"{score:.3f}" if isinstance(score, float) else str(score) for score in scores.values())])
     lines = _aligned(rows)
-    labels, confusion = [*report["classes"]], report.get("confusion")
-    if confusion is None:
+    if "confusion" not in report:
         return "\n".join(lines)
+    labels, confusion = report["labels"], report["confusion"]
     if len(labels) <= _MOST_CLASSES:
         counts = ([label, *map(str, row)] for label, row in zip(labels, confusion, strict=True))
         return "\n".join([*lines, "", *_aligned([["right \\ taken for", *labels], *counts])])

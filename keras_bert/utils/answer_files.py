@@ -1,4 +1,4 @@
-"""Answers -> files, as they come, so that memory holds few of them: JSONL, CSV, TSV, CoNLL, SQuAD's, NumPy's."""
+"""Answers -> files, as they come, so that memory holds few of them: JSONL, CSV, lines, CoNLL, SQuAD's, NumPy's ..."""
 
 import csv
 import gzip
@@ -10,10 +10,10 @@ import numpy as np
 
 from keras_bert.utils.columns import free_name
 
-FORMATS = ("jsonl", "json", "csv", "tsv", "conll", "squad", "npy")
+FORMATS = ("jsonl", "json", "csv", "tsv", "lines", "conll", "squad", "npy")
 _ENDINGS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".conll": "conll", ".conllu": "conll",
-    ".json": "json", ".npy": "npy",
+    ".json": "json", ".npy": "npy", ".txt": "lines",
 }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def writer(format, path, names, count):
     if format == "npy":
         return _Vectors(path, count)
     kinds = {"jsonl": _JsonLines, "json": _JsonArray, "conll": _Sentences, "squad": _Predictions}
-    kinds |= {"csv": _Table, "tsv": _Table}
+    kinds |= {"csv": _Table, "tsv": _Table, "lines": _Lines}
     return kinds[format](_text_file(path), names, format)
 
 
@@ -129,6 +129,21 @@ class _Table(_Writer):
             csv.writer(self._file, lineterminator="\n").writerow(cells)
         else:  # where nothing is quoted
             self._file.write("\t".join(" ".join(cell.splitlines()).replace("\t", " ") for cell in cells) + "\n")
+
+
+class _Lines(_Writer):
+    """A line an answer: its label, labels with | between, score, answer, tags or words of each [MASK], and no more."""
+
+    _MAIN = ("label", "labels", "answer", "tags", "masks", "score")  # an answer has a score beside it
+
+    def write(self, rows, answers):
+        for answer in answers:
+            main = next(answer[name] for name in self._MAIN if name in answer)
+            if "masks" in answer:
+                main = [words[0]["token"] for words in main]
+            if isinstance(main, list):
+                main = ("|" if "labels" in answer else " ").join(main)
+            self._file.write(" ".join(str(main).splitlines()) + "\n")
 
 
 class _Sentences(_Writer):

@@ -39,6 +39,27 @@ def test_folds_are_disjoint_and_hold_all():
             fold(TEXTS, number, 7, seed=3)
 
 
+LABELS = {"rare": lambda i: i % 6 == 0, "often": lambda i: i % 2 == 0, "odd": lambda i: i % 4 == 1}
+SEVERAL = LabelledTexts(  # rare 4 times of 24, often 12 times, odd 6 times
+    [(f"text {i}", [label for label, has in LABELS.items() if has(i)]) for i in range(24)], "topics.tsv"
+)
+
+
+def test_each_of_several_labels_gives_its_share():
+    train, valid = hold_out(SEVERAL, 0.25, seed=0)
+    assert (valid.counts["rare"], valid.counts["often"], len(valid), len(train)) == (1, 3, 6, 18)
+    assert valid.counts["odd"] in (1, 2)  # a quarter of 6
+    assert [*valid] == [row for row in SEVERAL if row not in [*train]]
+    assert [*hold_out(SEVERAL, 0.25, seed=0)[1]] == [*valid] != [*hold_out(SEVERAL, 0.25, seed=1)[1]]
+    assert described_parts(train, valid).endswith("each label gives its share.")
+
+
+def test_folds_of_several_labels_are_alike_disjoint_and_hold_all():
+    held_out = [fold(SEVERAL, number, 4, seed=5)[1] for number in range(4)]
+    assert [(part.counts["rare"], part.counts["often"], len(part)) for part in held_out] == [(1, 3, 6)] * 4
+    assert sorted(row for part in held_out for row in part) == sorted(SEVERAL)
+
+
 def test_parts_of_a_file_are_read_from_it_with_their_lines(tmp_path):
     path = tmp_path / "reviews.tsv"
     path.write_text("text\tlabel\n" + "".join(f"review {i}\t{i % 2}\n" for i in range(10)))

@@ -22,7 +22,9 @@ def test_scores_by_hand():
     assert scores == pytest.approx({**expected, "macro_f1": (1 / 2 + 1 / 2 + 0) / 3, "average_precision": 5 / 6})
     assert per_class["food"] == pytest.approx(
         {"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "average_precision": 5 / 6, "support": 2}
+        | {"false_negatives": 1, "false_positives": 1}
     )
+    assert (per_class["staff"]["false_negatives"], per_class["staff"]["false_positives"]) == (0, 1)
     assert (per_class["staff"]["f1"], per_class["staff"]["support"]) == (0.0, 0)
     assert math.isnan(per_class["staff"]["average_precision"])
     assert all(type(value) is float for value in scores.values())

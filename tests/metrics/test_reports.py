@@ -35,6 +35,10 @@ def test_entities_as_seqeval_has_them():
     report = entity_report(gold, predicted)
     assert [*report["classes"]] == ["LOC", "PER"]
     assert_same(report, expected)
+    assert report["labels"] == ["LOC", "PER", "O"]
+    # Of LOC's two words one was taken for PER; of PER's three one for none.
+    assert report["confusion"] == [[1, 1, 0], [0, 2, 1], [0, 0, 2]]
+    assert "right \\ taken for  LOC  PER  O" in table(report)
     assert entity_report([["O"]], [["O"]]) == {"classes": {}}
 
 

@@ -151,6 +151,26 @@ def test_a_tagger_is_made_smaller(distil, teachers, tmp_path, assert_evaluated_a
         distil.main(dataclasses.replace(config, text_column="a", output=None, export=None))
 
 
+def test_a_teacher_may_give_several_labels(distil, tokenizer, tmp_path):
+    """Of labels the student learns what its teacher, of random weights, doesn't know, and finds its own thresholds."""
+    size = keras_bert.BertConfig(tokenizer.vocabulary_size, 2, 4, 12, 37, 32, initializer_range=0.2)
+    teacher = keras_bert.text_classifier(keras_bert.backbone(size), 2, labels=["book", "good"], multi_label=True)
+    keras_bert.save_pretrained(teacher, tokenizer, tmp_path / "teacher")
+    rows = [("a good film", "good"), ("a dull book", "book"), ("a good book", "book|good"), ("a dull film", "")]
+    for name, count in (("train", 12), ("valid", 3)):
+        (tmp_path / f"{name}.tsv").write_text("text\tlabels\n" + "\n".join(map("\t".join, rows * count)) + "\n")
+    (tmp_path / "more.txt").write_text("a film\na book\n")
+    files = {"train": tmp_path / "train.tsv", "valid": tmp_path / "valid.tsv", "test": tmp_path / "valid.tsv"}
+    options = {"label_column": "labels", "label_share": 1.0, "num_layers": 1, "epochs": 12, "learning_rate": 1e-2}
+    outputs = {"output": tmp_path / "model", "report": tmp_path / "report"}
+    config = distil.Config(teacher=str(tmp_path / "teacher"), **files, **options, **outputs, **SIZES)
+    metrics = distil.main(dataclasses.replace(config, unlabelled=tmp_path / "more.txt"))
+    assert metrics["test_micro_f1"] == 1.0 > metrics["teacher_test_micro_f1"]
+    model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
+    assert model.multi_label and model.config.num_layers == 1 and model.thresholds != (0.5, 0.5)
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["classes"]["good"]["false_negatives"] == 0
+
+
 @pytest.mark.filterwarnings("ignore:.*these weights start random:UserWarning")
 def test_bad_input_is_refused_before_training(distil, config, teachers, tmp_path):
     def refused(message, **changes):
@@ -167,6 +187,8 @@ def test_bad_input_is_refused_before_training(distil, config, teachers, tmp_path
     refused(r"is a token_classifier\. Received: `text_columns`", teacher=teachers["token_classifier"])
     refused(r"is a text_classifier\. Received: `tag_column`, `stride`, which tagged words have", tag_column=1, stride=2)
     refused("names no head|must be a trained", teacher=teachers["backbone"])
+    refused("`label_columns` are of several labels", label_columns=("yes", "no"))
+    refused("`report` is of classes and tags", teacher=teachers["text_regressor"], report=tmp_path / "report")
     refused("no column 'c'", text_columns=("a", "c"))
     refused(r"others: '0.5' \(6 examples\)", label_column="score")
     other = keras_bert.WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij"])

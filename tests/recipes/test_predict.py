@@ -261,6 +261,7 @@ def test_what_fails_in_the_middle_leaves_nothing_and_no_output_is_lost(run, pred
         ("text_classifier", "a.txt", "a.xml", "Files of answers end in"),
         ("text_classifier", "a.txt", "a.conll", "of words in CoNLL"),
         ("text_classifier", "a.txt", "a.npy", "of vectors"),
+        ("text_embedder", "a.txt", "answers.txt", "of words, labels or scores"),
         ("text_embedder", "a.txt", "a.npy.gz", "need a file that ends in .npy"),
     ],
 )

@@ -36,10 +36,13 @@ def test_files_hold_the_report_and_a_picture_has_labels_in_any_script(tmp_path):
 
 def test_what_cannot_be_computed_is_null(tmp_path):
     """The average precision of a label that no text has."""
+    pytest.importorskip("matplotlib")
     scores = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "average_precision": math.nan, "support": 0}
+    scores |= {"false_negatives": 0, "false_positives": 2}
     reports.write({"classes": {"rare": scores}}, tmp_path / "report")
     written = json.loads((tmp_path / "report" / "report.json").read_text(), parse_constant=pytest.fail)
     assert written == {"classes": {"rare": scores | {"average_precision": None}}}
-    header = ["class", "precision", "recall", "f1", "average_precision", "support"]
-    assert rows_of(tmp_path / "report" / "classes.csv") == [header, ["rare", "0.0", "0.0", "0.0", "", "0"]]
-    assert [path.name for path in sorted((tmp_path / "report").iterdir())] == ["classes.csv", "report.json"]
+    row = ["rare", "0.0", "0.0", "0.0", "", "0", "0", "2"]
+    assert rows_of(tmp_path / "report" / "classes.csv") == [["class", *scores], row]
+    files = ["classes.csv", "confusion.png", "report.json"]
+    assert [path.name for path in sorted((tmp_path / "report").iterdir())] == files

@@ -1,5 +1,6 @@
 """The tagging recipe: it learns words and characters, scores every unit, serves strings, and refuses bad input."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,20 @@ def test_what_tag_writes_is_used_again(tag, people, dropout_rates, assert_evalua
     assert again["test_accuracy"] > 0.9 and again["test_entity_f1"] > 0.9
     assert_evaluated_alike(again, people / "again", people / "test.conll", stride=1)
     assert dropout_rates(people / "again") == {0.0}
+
+
+def test_weights_of_tags_and_smoothing_change_what_is_learned(tag, people):
+    """What has the weight 0 isn't learned; half of each label's certainty leaves a loss that none can be below."""
+    options = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "test": people / "test.conll"}
+    weights = {"class_weights": ("B-PER=0", "I-PER=0"), "report": people / "report"}
+    weighted = tag.main(config(tag, people, **options, **weights))
+    assert (weighted["test_recall"], weighted["test_accuracy"]) == (0.0, 44 / 56)
+    smoothed = tag.main(config(tag, people, **options, label_smoothing=0.5))
+    # Of three classes 0.5 + 0.5 / 3 for the right one and 0.5 / 3 for each other.
+    least = -(2 / 3 * math.log(2 / 3) + 2 * 1 / 6 * math.log(1 / 6))
+    assert smoothed["test_accuracy"] == 1.0 and least < smoothed["train_loss"] < least + 0.2
+    confusion = (people / "report" / "confusion.csv").read_text().splitlines()
+    assert confusion == [",PER,O", "PER,0,12", "O,0,44"]
 
 
 def test_parts_of_speech_are_scored_by_accuracy_and_words_that_vanish_have_the_most_frequent(tag, people):

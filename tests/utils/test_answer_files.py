@@ -10,6 +10,26 @@ ROW = {"text": "a", "label": "g", "predicted_label": "old", "probabilities.g": "
 ANSWER = {"label": "b", "probabilities": {"g": 0.25}}
 
 
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (ANSWER, "b"),
+        ({"labels": ["food", "price"], "probabilities": {}}, "food|price"),
+        ({"labels": [], "probabilities": {}}, ""),
+        ({"score": 0.5}, "0.5"),
+        ({"answer": "in\nSeoul", "score": 3.0}, "in Seoul"),
+        ({"answer": "", "score": 3.0, "answers": []}, ""),
+        ({"words": ["Ann"], "tags": ["B-PER", "O"]}, "B-PER O"),
+        ({"masks": [[{"token": "cat", "probability": 0.5}], [{"token": "mat", "probability": 1.0}]]}, "cat mat"),
+    ],
+)
+def test_a_line_is_the_answer_alone(tmp_path, answer, line):
+    file = writer("lines", tmp_path / "a.txt", ["text"], 2)
+    file.write([ROW, ROW], [answer, answer])
+    file.close()
+    assert (tmp_path / "a.txt").read_text() == f"{line}\n" * 2
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv"])
 def test_no_column_of_a_row_is_overwritten(tmp_path, name):
     path = tmp_path / name
