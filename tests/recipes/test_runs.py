@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import pytest
 
+import fold_that_keeps
 import keras_bert
 from keras_bert.recipes import runs
 from keras_bert.recipes.distilling import SAMPLES
@@ -163,6 +164,11 @@ def test_a_cross_validation_keeps_no_model(classify, reviews):
         classify.Config(class_weights=("x=-1",))
     with pytest.raises(ValueError, match="label_smoothing"):
         classify.Config(label_smoothing=1.0)
+
+
+def test_each_fold_begins_with_the_memory_of_a_new_process(classify):
+    folds = runs.cross_validated(classify.Config(train=Path("a"), cross_validate=3), fold_that_keeps.main)["folds"]
+    assert folds == [{"valid_before": 0}] * 3
 
 
 def test_scores_of_folds_and_their_mean(classify, reviews):
