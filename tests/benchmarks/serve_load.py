@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self, export):
         self._directory = tempfile.mkdtemp()
-        Path(self._directory, "served").symlink_to(Path(export).resolve())
+        Path(self._directory, "served-onnx").symlink_to(Path(export).resolve())
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]

@@ -36,13 +36,13 @@ def command(instruction):
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory, tokenizer):
-    """A directory with what `export_onnx` wrote as `served`."""
+    """A directory with what `export_onnx` wrote as `served-onnx`."""
     keras.utils.set_random_seed(3)
     size = {"num_layers": 2, "num_heads": 4, "hidden_dim": 12, "intermediate_dim": 37, "max_sequence_length": 32}
     config = keras_bert.BertConfig(vocabulary_size=tokenizer.vocabulary_size, initializer_range=0.5, **size)
     model = keras_bert.text_classifier(keras_bert.backbone(config), 2, labels=["negative", "positive"])
     directory = tmp_path_factory.mktemp("server")
-    keras_bert.export_onnx(model, tokenizer, directory / "served")
+    keras_bert.export_onnx(model, tokenizer, directory / "served-onnx")
     return directory
 
 
@@ -93,7 +93,7 @@ def assert_equal(answers, expected):
 def test_answers_are_those_of_the_runtime(address, directory):
     response = httpx.post(f"{address}/predict", json={"texts": TEXTS})
     assert response.status_code == 200 and list(response.json()) == ["answers"]
-    assert_equal(response.json()["answers"], keras_bert.runtime.load(directory / "served")(TEXTS))
+    assert_equal(response.json()["answers"], keras_bert.runtime.load(directory / "served-onnx")(TEXTS))
     [shown] = [block for block in re.findall(r"```json\n(.*?)\n```", GUIDE, re.S) if "answers" in block]
     assert json.loads(shown)["answers"][0].keys() == response.json()["answers"][0].keys()
 
@@ -105,7 +105,7 @@ def test_concurrent_requests_run_together_and_each_gets_its_own_answers(address,
     after = httpx.get(f"{address}/health").json()
     assert after["requests"] - before["requests"] == 60
     assert 1 <= after["runs"] - before["runs"] <= 40
-    expected = keras_bert.runtime.load(directory / "served")(TEXTS)
+    expected = keras_bert.runtime.load(directory / "served-onnx")(TEXTS)
     for number, response in enumerate(responses):
         assert_equal(response.json()["answers"], [expected[number % 4]] * (1 + number % 3))
 
@@ -176,9 +176,9 @@ def app_module():
 
 def test_an_embedder_answers_vectors(small_config, tokenizer, tmp_path):
     model = keras_bert.text_embedder(keras_bert.backbone(small_config), prompts={"query": "very "})
-    keras_bert.export_onnx(model, tokenizer, tmp_path / "served", prompt="query")
+    keras_bert.export_onnx(model, tokenizer, tmp_path / "served-onnx", prompt="query")
     server = app_module()
-    server.app.state.model = keras_bert.runtime.load(tmp_path / "served")
+    server.app.state.model = keras_bert.runtime.load(tmp_path / "served-onnx")
     answers = json.loads(json.dumps(asyncio.run(server.answer(TEXTS))))
     expected = keras_bert.predictor(model, tokenizer, prompt="query")(TEXTS)
     assert [list(answer) for answer in answers] == [["embedding"]] * len(TEXTS)

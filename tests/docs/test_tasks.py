@@ -130,7 +130,7 @@ def test_serving_in_python(small_config, tokenizer, folder, capsys):
 def test_install(small_config, tokenizer, folder, capsys):
     pytest.importorskip("onnxruntime", reason="ONNX Runtime isn't installed: pip install 'bert-for-keras[onnx]'")
     classifier = keras_bert.text_classifier(keras_bert.backbone(small_config), 2, labels=["negative", "positive"])
-    keras_bert.export_onnx(classifier, tokenizer, folder / "reviews-onnx")
+    keras_bert.export_onnx(classifier, tokenizer, folder / "served-onnx")
     names = pages.run("docs/guide/install.md")
     assert capsys.readouterr().out.count("'label'") == 2 and len(names["answer"]("Good.")["probabilities"]) == 2
 

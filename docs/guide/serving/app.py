@@ -1,4 +1,4 @@
-"""Answers texts over HTTP from the directory `served`, which keras_bert.export_onnx wrote: uvicorn app:app"""
+"""Answers texts over HTTP from the directory `served-onnx`, which keras_bert.export_onnx wrote: uvicorn app:app"""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ class Question(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app):  # uvicorn listens once this has yielded
-    app.state.model = runtime.load("served")
+    app.state.model = runtime.load("served-onnx")
     app.state.model("The first run is the slowest.")
     yield
 
