@@ -15,6 +15,7 @@ TASKS = {
     "embed": "texts that belong together in, an encoder that gives them similar vectors out: search, clustering",
     "predict": "a file in, a trained model's answers out, whatever its task",
     "evaluate": "a test file in, a trained model's scores out",
+    "export": "a trained model in, a directory for TensorFlow Serving, ONNX Runtime or LiteRT out",
     "demo": "trained models in, a page to play with them in the browser",
 }
 

@@ -1,4 +1,4 @@
-"""What `predict` and `evaluate` share: the options of a trained model, and loading it for the task that it has."""
+"""What `predict`, `evaluate` and `export` share: a trained model's options, and loading it for the task that it has."""
 
 import dataclasses
 import json
@@ -24,19 +24,14 @@ _OPTIONS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trained:
-    """The options of a trained model; each program adds its own.
+class Checkpoint:
+    """The options of a trained model, and of how it answers; each program adds its own.
 
     Args:
         model: What a recipe's --output or save_pretrained wrote, or a hub id.
         adapters: What save_adapters or PEFT wrote, trained on `model`. A head that `model` lacks is theirs; its classes
             have numbers for names.
         task: What it was trained for, where its config.json doesn't say.
-        text_column: Column, or key, of the text; or the column's place, counted from 0. By default text.
-        text_columns: The same of two texts: of pairs, by default premise and hypothesis; of questions, by default
-            question and context.
-        word_column: Of CoNLL files, the column of the words, counted from 0; by default the first, or the second where
-            the first numbers the words.
         is_entities: Whether the tags mark entities. By default detected.
         fallback: The tag of words that normalization removes. By default O, or else the model's first.
         max_length: The most tokens of a row. By default as in training, if that is kept beside the model, as recipes
@@ -49,16 +44,12 @@ class Trained:
         null_threshold: A question has no answer if `null_difference` is greater; `keras-bert answer` reports a number
             for this. By default there is an answer always.
         prompt: Name of one of an embedder's prompts, which stands before each text.
-        batch_size: Texts in a batch.
         precision: Arithmetic of the layers; mixed_bfloat16 is faster where the processor multiplies bfloat16.
     """
 
     model: str
     adapters: Path | None = None
     task: Literal[TASKS] | None = None
-    text_column: str | None = None
-    text_columns: tuple[str, str] | None = None
-    word_column: int | None = None
     is_entities: bool | None = None
     fallback: str | None = None
     max_length: int | None = None
@@ -68,13 +59,34 @@ class Trained:
     max_answer_length: int | None = None
     null_threshold: float | None = None
     prompt: str | None = None
-    batch_size: int = 32
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
 
     def __post_init__(self):
-        check_positive_integer("batch_size", self.batch_size)
         if self.max_length is not None:
             check_positive_integer("max_length", self.max_length)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trained(Checkpoint):
+    """The options of a trained model that answers a file.
+
+    Args:
+        text_column: Column, or key, of the text; or the column's place, counted from 0. By default text.
+        text_columns: The same of two texts: of pairs, by default premise and hypothesis; of questions, by default
+            question and context.
+        word_column: Of CoNLL files, the column of the words, counted from 0; by default the first, or the second where
+            the first numbers the words.
+        batch_size: Texts in a batch.
+    """
+
+    text_column: str | None = None
+    text_columns: tuple[str, str] | None = None
+    word_column: int | None = None
+    batch_size: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_positive_integer("batch_size", self.batch_size)
         if self.text_column is not None and self.text_columns is not None:
             raise ValueError(
                 "Give `text_column` for single texts or `text_columns` for two, not both. Received: text_column="
@@ -83,7 +95,7 @@ class Trained:
 
 
 def options_of(config, task, of_words=False):
-    """A `Trained`, its task, whether texts come as words -> those of the predictor's options that are given: a dict.
+    """A `Checkpoint`, its task, whether texts come as words -> those of the predictor's options that are given: a dict.
 
     A `ValueError` names those that the predictor of this task doesn't have.
     """
@@ -101,7 +113,7 @@ def options_of(config, task, of_words=False):
 
 
 def task_of(config):
-    """A `Trained` -> its task, given or found out; a `ValueError` if the directory is an export, not a checkpoint."""
+    """A `Checkpoint` -> its task, given or found out; a `ValueError` if the directory is a SavedModel."""
     directory = Path(config.model).expanduser()
     if (directory / "saved_model.pb").is_file():
         raise ValueError(
@@ -119,7 +131,7 @@ def task_of(config):
 
 
 def load(config, task):
-    """A `Trained`, its task -> the model, its tokenizer, and the most tokens of a row, under the wanted precision."""
+    """A `Checkpoint`, its task -> the model, its tokenizer and the most tokens of a row; sets the precision."""
     import keras
 
     keras.config.set_dtype_policy(config.precision)
@@ -139,7 +151,7 @@ def load(config, task):
 
 
 def takes_pairs(config):
-    """A `Trained` -> whether its model was trained on pairs of texts, as far as its config.json says."""
+    """A `Checkpoint` -> whether its model was trained on pairs of texts, as far as its config.json says."""
     directory = Path(config.model).expanduser()
     if (directory / "model.onnx").is_file():
         contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
@@ -148,7 +160,7 @@ def takes_pairs(config):
 
 
 def adapted(config, task):
-    """A `Trained` with adapters, its task -> the adapted model and its tokenizer."""
+    """A `Checkpoint` with adapters, its task -> the adapted model and its tokenizer."""
     _, num_classes = keras_bert.checkpoints.peft.task_of_adapters(config.adapters)
     has_classes = num_classes is not None and task in ("text_classifier", "token_classifier")
     with warnings.catch_warnings():
