@@ -1,6 +1,6 @@
 """Draws docs/pictures/demo-*.png: each tab of the page with the models that are given, in a headless Chromium.
 
-    keras-bert demo --model MiniLM reviews names answers --pairs inference &
+    keras-bert demo --model MiniLM words reviews names answers --pairs inference &
     python tests/demo/draw_pictures.py http://127.0.0.1:7860
 
 It wants Playwright, a Chromium and Pillow.
@@ -32,6 +32,10 @@ def main(address):
         for title in opened.get_by_role("tab").all_inner_texts():
             opened.get_by_role("tab", name=title, exact=True).click()
             opened.wait_for_timeout(1000)
+            if title == "Masked words":  # of what `keras-bert pretrain` knows: Python's documentation
+                opened.get_by_label("Text with [MASK]").fill("A function is called with a list of [MASK].")
+                opened.get_by_role("button", name="Show").filter(visible=True).click()
+                opened.wait_for_timeout(3000)
             if title == "Attention":
                 opened.locator(".kb-token", has_text=re.compile(r"^it$")).hover()
             top = opened.get_by_role("tablist").first.bounding_box()["y"]
