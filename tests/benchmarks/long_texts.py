@@ -4,7 +4,7 @@
 
 The texts are made of SQuAD's paragraphs, always the same ones: eight of articles on history, law, religion and the
 like, but for one, on a place, on arts and entertainment, or on nature and science. It is the class, and stands at a
-random place from the fifth on: beyond what fits in a row, so that the beginning tells nothing, and a classifier that
+random place in the second half: beyond what fits in a row, so that the beginning tells nothing, and a classifier that
 reads it alone is right in a third of the texts. (The article's title would be too easy: each paragraph tells it.) The
 articles of the test file are others than those to train on. Each way trains alike, in a process of its own.
 """
@@ -38,7 +38,6 @@ OTHERS = (
     "French_and_Indian_War Normans Economic_inequality Scottish_Parliament Martin_Luther Huguenot "
     "United_Methodist_Church Yuan_dynasty Private_school"
 )
-PARAGRAPHS, FIRST_PLACE = 8, 4
 WAYS = {
     "cut at the end": [],
     "cut in the middle": ["--cut", "middle"],
@@ -57,6 +56,7 @@ class Config:
         checkpoint: A directory in Hugging Face's layout.
         train_texts: Number of texts to train on.
         test_texts: Number of texts to test on; as many others choose the epoch.
+        paragraphs: Number of paragraphs of a text, some 150 tokens each.
         max_length: The most tokens of a row, or of a window.
         batch_size: Texts in a batch.
         epochs: Passes over them.
@@ -70,6 +70,7 @@ class Config:
     checkpoint: Path
     train_texts: int = 600
     test_texts: int = 300
+    paragraphs: int = 8
     max_length: int = 512
     batch_size: int = 8
     epochs: int = 1
@@ -78,8 +79,8 @@ class Config:
     ways: tuple[int, ...] = (0, 1, 2, 3)
 
 
-def long_texts(path, count, seed):
-    """a file in SQuAD's format, how many texts, a seed -> pairs of a text and its class, equally many of each."""
+def long_texts(path, count, num_paragraphs, seed):
+    """a file in SQuAD's format, how many texts, of how many paragraphs, a seed -> pairs of a text and its class."""
     articles = {article["title"]: article for article in json.loads(path.read_text(encoding="utf-8"))["data"]}
 
     def paragraphs(titles):
@@ -93,8 +94,8 @@ def long_texts(path, count, seed):
     telling = {name: paragraphs(titles) for name, titles in CLASSES.items()}
     for number in range(count):
         label = [*CLASSES][number % len(CLASSES)]
-        parts = rng.sample(others, PARAGRAPHS)
-        parts[rng.randrange(FIRST_PLACE, PARAGRAPHS)] = rng.choice(telling[label])
+        parts = rng.sample(others, num_paragraphs)
+        parts[rng.randrange(num_paragraphs // 2, num_paragraphs)] = rng.choice(telling[label])
         examples.append((" ".join(parts), label))
     return examples
 
@@ -103,9 +104,9 @@ def main(config):
     machine, found = common.machine(), {}
     with tempfile.TemporaryDirectory() as directory:
         files = {
-            "train": long_texts(config.train, config.train_texts, seed=0),
-            "valid": long_texts(config.test, config.test_texts, seed=1),
-            "test": long_texts(config.test, config.test_texts, seed=2),
+            "train": long_texts(config.train, config.train_texts, config.paragraphs, seed=0),
+            "valid": long_texts(config.test, config.test_texts, config.paragraphs, seed=1),
+            "test": long_texts(config.test, config.test_texts, config.paragraphs, seed=2),
         }
         options = []
         for name, examples in files.items():
