@@ -21,7 +21,7 @@ __all__ = ["load_pretrained", "save_pretrained", "takes_pairs", "task_of", "trai
 
 # What save_pretrained writes in each layout, the file that tells the layout first; tokenizer.json of Hugging Face's and
 # Google's only for added tokens.
-_LAYOUT_FILES = {
+LAYOUT_FILES = {
     "hugging_face": (
         *("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tokenizer.json"),
         *sentence_transformers.FILES,
@@ -254,8 +254,8 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
     >>> sorted(path.name for path in directory.iterdir())
     ['config.json', 'model.safetensors']
     """
-    if layout not in tuple(_LAYOUT_FILES):
-        raise ValueError(f"`layout` must be one of {', '.join(_LAYOUT_FILES)}. Received: layout={layout!r}.")
+    if layout not in tuple(LAYOUT_FILES):
+        raise ValueError(f"`layout` must be one of {', '.join(LAYOUT_FILES)}. Received: layout={layout!r}.")
     check_built(model)
     check_vocabulary_size(tokenizer, model.config, "the model and the tokenizer to be saved")
     if layout != "hugging_face":
@@ -264,7 +264,7 @@ def save_pretrained(model, tokenizer, directory, labels=None, overwrite=False, l
         max_length = length_of_rows(model, max_length)
         if layout == "keras_hub":
             raise ValueError('A preset has no place for `max_length`. Leave it out, or use layout="hugging_face".')
-    with written_beside(directory, tuple(_LAYOUT_FILES.values()), overwrite) as beside:
+    with written_beside(directory, tuple(LAYOUT_FILES.values()), overwrite) as beside:
         _format(layout).write(model, tokenizer, beside, labels)
         if max_length is not None and tokenizer is not None:
             path = beside / "tokenizer_config.json"

@@ -50,9 +50,15 @@ def load(directory, threads=None):
     """
     directory = Path(directory).expanduser()
     if absent := [name for name in _FILES if not (directory / name).is_file()]:
+        is_saved_model = (directory / "saved_model.pb").is_file()
         raise ValueError(
             f"`directory` must be what keras_bert.export_onnx wrote. Received: {directory}, which lacks "
             f"{', '.join(absent)}."
+            + (
+                " It is a SavedModel, which tf.saved_model.load loads."
+                if (directory / "saved_model.pb").is_file()
+                else ""
+            )
         )
     contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     if contents["task"] not in _TASKS:

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bert.checkpoints import save_pretrained
+from keras_bert.checkpoints import LAYOUT_FILES, save_pretrained
 from keras_bert.distribution.workers import is_chief
 from keras_bert.utils.checks import check_positive_integer
 from keras_bert.utils.files import check_writable
@@ -161,6 +161,7 @@ class KeepBest(keras.callbacks.Callback):
         mode: `"max"` if a greater metric is better, `"min"` if a smaller one is.
         max_length: As in `save_pretrained`.
         patience: Training ends after so many epochs of which none was better than the best before; None: never.
+        overwrite: If True, a directory that holds nothing but a saved model is replaced when the first epoch ends.
 
     Attributes:
         logs: Keras's logs of the best epoch: a dict.
@@ -177,12 +178,21 @@ class KeepBest(keras.callbacks.Callback):
     {}
     """
 
-    def __init__(self, monitor, tokenizer=None, directory=None, mode="max", max_length=None, patience=None):
+    def __init__(
+        self,
+        monitor,
+        tokenizer=None,
+        directory=None,
+        mode="max",
+        max_length=None,
+        patience=None,
+        overwrite=False,
+    ):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f'`mode` must be "max" or "min". Received: mode={mode!r}.')
         self.monitor, self.tokenizer, self.directory, self.mode = monitor, tokenizer, directory, mode
-        self.max_length = max_length
+        self.max_length, self.overwrite = max_length, overwrite
         self.patience = None if patience is None else check_positive_integer("patience", patience)
         self._forget()
 
@@ -229,7 +239,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.directory is not None and not self._is_own:
-            check_writable(self.directory)
+            check_writable(self.directory, tuple(LAYOUT_FILES.values()), self.overwrite)
         self._is_claimed = True
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -256,8 +266,8 @@ class KeepBest(keras.callbacks.Callback):
         self._epochs_since, self.logs = 0, dict(logs)
         self._best = self._of_model()
         if self.directory is not None and is_chief(getattr(self.model, "distribute_strategy", None)):
-            length = {"max_length": self.max_length}
-            save_pretrained(self.model, self.tokenizer, self.directory, overwrite=self._is_own, **length)
+            options = {"max_length": self.max_length, "overwrite": self.overwrite or self._is_own}
+            save_pretrained(self.model, self.tokenizer, self.directory, **options)
             self._is_own = True
 
     def _is_better(self, logs):

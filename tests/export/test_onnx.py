@@ -177,6 +177,10 @@ def test_the_runtime_refuses_what_it_cannot_answer(tokenizer, tmp_path):
     (tmp_path / "served" / "tokenizer.json").unlink()
     with pytest.raises(ValueError, match=r"which lacks tokenizer\.json"):
         keras_bert.runtime.load(tmp_path / "served")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match=r"It is a SavedModel, which tf\.saved_model\.load loads"):
+        keras_bert.runtime.load(tmp_path / "saved")
 
 
 ALONE = """

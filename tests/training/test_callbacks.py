@@ -129,6 +129,20 @@ def test_keep_best_ends_training_for_want_of_a_better_epoch(patience, values, ep
         KeepBest("metric", patience=0)
 
 
+def test_keep_best_replaces_an_earlier_model_if_it_may(model, tokenizer, tmp_path):
+    for epoch, loss in ((0, 0.5), (1, 0.25)):
+        keep_best = KeepBest("loss", tokenizer, tmp_path / "best", mode="min", overwrite=epoch == 1)
+        keep_best.set_model(model)
+        keep_best.on_train_begin()
+        keep_best.on_epoch_end(0, {"loss": loss})
+        model.set_weights([weight + 1 for weight in model.get_weights()])
+    with pytest.raises(ValueError, match="overwrite=True to replace it"):
+        KeepBest("loss", tokenizer, tmp_path / "best").on_train_begin()
+    (tmp_path / "best" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"notes\.txt.* move that away"):
+        KeepBest("loss", tokenizer, tmp_path / "best", overwrite=True).on_train_begin()
+
+
 def test_keep_best_takes_its_state_back(model, tokenizer, tmp_path):
     keep_best, other = (KeepBest("metric", tokenizer, tmp_path / "best", patience=2) for _ in range(2))
     keep_best.set_model(model)
