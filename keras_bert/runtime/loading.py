@@ -54,11 +54,7 @@ def load(directory, threads=None):
         raise ValueError(
             f"`directory` must be what keras_bert.export_onnx wrote. Received: {directory}, which lacks "
             f"{', '.join(absent)}."
-            + (
-                " It is a SavedModel, which tf.saved_model.load loads."
-                if (directory / "saved_model.pb").is_file()
-                else ""
-            )
+            + (" It is a SavedModel, which tf.saved_model.load loads." if is_saved_model else "")
         )
     contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     if contents["task"] not in _TASKS:
