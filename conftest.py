@@ -12,7 +12,7 @@ import pytest
 
 import keras_bert
 
-# Graphs are a hundred thousand objects each: looking for garbage as often as usual takes a tenth of the time.
+# A graph is a hundred thousand objects, so that Python would look for garbage again and again while it is made.
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)
 LONG = ("tests/recipes/", "tests/distribution/")  # whole trainings

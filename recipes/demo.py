@@ -62,7 +62,7 @@ def loaded(config):
     names = [Path(source).name for source, _ in sources]
     models = []
     for (source, pairs), name in zip(sources, names, strict=True):
-        options = trained.Checkpoint(model=source, precision=config.precision)
+        options = trained.Trained(model=source, precision=config.precision)
         model, tokenizer, max_length = trained.load(options, task_of(options))
         name = name if names.count(name) == 1 else source
         models.append(keras_bert.demo.Shown(name, tokenizer, model, max_length, pairs))
@@ -70,7 +70,7 @@ def loaded(config):
 
 
 def task_of(options):
-    """A `Checkpoint` -> its task; "backbone" where its config.json names no head, as of encoders for vectors."""
+    """A `Trained` -> its task; "backbone" where its config.json names no head, as of encoders for vectors."""
     try:
         return trained.task_of(options)
     except ValueError:  # what else is wrong, loading says

@@ -152,7 +152,8 @@ def main(config, fold=None):
             accumulate=config.accumulate,
         )
     finite, throughput = keras.callbacks.TerminateOnNaN(raise_error=True), keras_bert.callbacks.Throughput()
-    validate = common.validation(lambda: scores(valid, finds_thresholds=student.multi_label)[0])
+    finding = {"finds_thresholds": True} if student.multi_label else {}
+    validate = common.validation(lambda: scores(valid, **finding)[0])
     keeping = {"max_length": config.max_length, "patience": config.early_stopping}
     keep_best = keras_bert.distillation.KeepStudent(student, examples.best, tokenizer, config.output, **keeping)
     run = runs.Run(config, model, tokenizer, keep_best, len(batches))
@@ -166,13 +167,15 @@ def main(config, fold=None):
             callbacks=[finite, throughput, validate, keep_best, *run.callbacks],
         )
 
-    last = parts.get("test", valid)
-    of_last, report = scores(last)
-    if report is not None:
-        reports.show(run, config, report, last.name)
+    of_test = None
+    if config.test or examples.have_classes:
+        last = parts.get("test", valid)
+        of_last, report = scores(last)
+        of_test = of_last if config.test else None
+        if report is not None:
+            reports.show(run, config, report, last.name)
     if run.writes(config.export):
         examples.export(student)
-    of_test = of_last if config.test else None
     return common.results(config, keep_best, throughput, test=of_test) | of_teacher
 
 

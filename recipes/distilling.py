@@ -8,6 +8,12 @@ import keras_bert
 from keras_bert.recipes import classify, classifying, common, runs, tag
 
 SAMPLES = classify.SAMPLES
+# What a text gets -> what makes probabilities of logits, and what the best epoch is chosen by.
+ANSWERS = {
+    "a label": ("softmax", "val_accuracy"),
+    "several labels": ("sigmoid", "val_micro_f1"),
+    "a score": ("linear", "val_pearson"),
+}
 TASKS = ("text_classifier", "text_regressor", "token_classifier")
 
 
@@ -56,8 +62,12 @@ def examples_for(teacher, student, tokenizer, config):
             f"The teacher is a {teacher.task}. Received: {', '.join(f'`{name}`' for name in given)}, which "
             f"{'texts' if of_words else 'tagged words'} have. Leave that out."
         )
-    if config.label_columns and not teacher.multi_label:
-        raise ValueError("`label_columns` are of several labels a text, and the teacher gives one. Leave them out.")
+    several = ("label_columns", "label_separator")
+    if not teacher.multi_label and any(getattr(config, name) != getattr(type(config), name) for name in several):
+        raise ValueError(
+            "`label_columns` and `label_separator` are of several labels a text, and the teacher gives one answer. "
+            "Leave them out."
+        )
     if config.report is not None and teacher.task == "text_regressor":
         raise ValueError("`report` is of classes and tags, and the teacher gives scores. Leave it out.")
     if not of_words:
@@ -70,9 +80,9 @@ class Texts:
 
     def __init__(self, teacher, tokenizer, config):
         self._teacher, self._tokenizer, self._config = teacher, tokenizer, config
-        self._classifies, self._columns = teacher.task == "text_classifier", config.columns
-        one_label = ("softmax", "val_accuracy") if self._classifies else ("linear", "val_pearson")
-        self.activation, self.best = ("sigmoid", "val_micro_f1") if teacher.multi_label else one_label
+        self.have_classes, self._columns = teacher.task == "text_classifier", config.columns
+        kind = "several labels" if teacher.multi_label else "a label" if self.have_classes else "a score"
+        self.activation, self.best = ANSWERS[kind]
         self.options = {"pairs": len(config.columns) == 2}  # of predictor and SavedModel
 
     def read(self, path):
@@ -80,7 +90,7 @@ class Texts:
         labels = self._config.label_columns or self._config.label_column
         several = {"multi_label": self._teacher.multi_label, "label_separator": self._config.label_separator}
         examples = keras_bert.data.read_labelled_texts(path, self._columns, labels, **several)
-        if self._classifies:
+        if self.have_classes:
             keras_bert.data.check_labels(examples, self._teacher.labels)
         else:
             keras_bert.data.check_scores(examples)
@@ -99,12 +109,12 @@ class Texts:
         path = config.train or SAMPLES / "en_train.tsv"
         holds_out = fold is not None or isinstance(config.valid, float)
         train = self.read(path) if config.label_share or holds_out else None
-        parts = runs.held_out(config, train, strategy, fold, classes=self._classifies)
+        parts = runs.held_out(config, train, strategy, fold, classes=self.have_classes)
         train, valid = parts or (train, self.read(config.valid or SAMPLES / "en_valid.tsv"))
         sizes = {"batch_size": config.batch_size, "max_length": config.max_length}
         if config.label_share:
             examples = common.limited(train, config)
-            if self._classifies:
+            if self.have_classes:
                 labels = self._teacher.labels
                 batches.append(keras_bert.data.classification_batches(examples, self._tokenizer, labels, **sizes))
             else:
@@ -121,7 +131,7 @@ class Texts:
 
     def export(self, model):
         """student -> None; writes its SavedModel."""
-        options = self.options | ({"labels": self._teacher.labels} if self._classifies else {})
+        options = self.options | ({"labels": self._teacher.labels} if self.have_classes else {})
         directory, length = Path(self._config.export), self._config.max_length
         keras_bert.export_saved_model(model, self._tokenizer, directory, length, **options)
 
@@ -129,7 +139,7 @@ class Texts:
 class Sentences:
     """Sentences whose words a token classifier tags. Arguments: as of `Texts`."""
 
-    activation = "softmax"
+    activation, have_classes = "softmax", True
 
     def __init__(self, teacher, tokenizer, config):
         self._teacher, self._tokenizer, self._config = teacher, tokenizer, config
@@ -151,7 +161,7 @@ class Sentences:
         """teacher or student -> a function: TaggedSentences -> what `scored` gives."""
         options = {"batch_size": self._config.batch_size, "is_entities": self._like.is_entities, **self._lengths}
         tagger = keras_bert.prediction.unit_tagger(model, self._tokenizer, **options)
-        return lambda sentences, finds_thresholds=False: tag.scored(sentences, tagger)
+        return functools.partial(tag.scored, tag=tagger)
 
     def unanswered(self, strategy, fold):
         """As of `Texts`; words in files of `unlabelled` need no tags."""

@@ -23,7 +23,7 @@ from keras_bert.utils.files import check_writable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(trained.Trained):
+class Config(trained.Answering):
     """Scores a trained model on labelled examples.
 
     Args:

@@ -10,6 +10,7 @@ Where the library is installed, `keras-bert export` is the same as `python recip
 """
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from keras_bert.recipes import command_line, trained
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(trained.Checkpoint):
+class Config(trained.Trained):
     """Exports a trained model, with the options that it shall answer with.
 
     Args:
@@ -48,32 +49,39 @@ class Config(trained.Checkpoint):
     def __post_init__(self):
         super().__post_init__()
         if self.int8 and self.format == "saved_model":
-            raise ValueError("`int8` is of ONNX and LiteRT. Received: format=saved_model. Choose one of these formats.")
+            raise ValueError("`int8` goes with the formats onnx and litert. Received: format=saved_model.")
         if self.precision != "float32" and self.format != "saved_model":
-            raise ValueError(f"`precision` is of a SavedModel. Received: format={self.format}. Leave it out.")
+            raise ValueError(
+                f"`precision` changes a SavedModel alone. Received: format={self.format}. Leave `precision` out."
+            )
+        if self.format == "onnx" and importlib.util.find_spec("onnx") is None:
+            raise ValueError("The format onnx needs onnx, which isn't installed: pip install 'bert-for-keras[onnx]'")
 
 
 def main(config):
     """Loads and writes: Config -> dict of what was written."""
-    task = trained.task_of(config)
-    if (Path(config.model).expanduser() / "model.onnx").is_file():
+    if any((Path(config.model).expanduser() / name).is_file() for name in ("model.onnx", "model.tflite")):
         raise ValueError(
-            f"`model` must be a checkpoint, as a recipe's --output is. Received: {config.model}, an export."
+            f"`model` must be a checkpoint. Received: {config.model}, an export. Give what it was made of."
         )
+    task = trained.task_of(config)
     options = trained.options_of(config, task)
     if config.pairs:
         options["pairs"] = True
     if config.format == "litert" and options:
         raise ValueError(
-            f"LiteRT's file has the model alone, which takes token ids. Received: {', '.join(options)}. Leave that out."
+            "LiteRT's file has the model alone, which takes token ids. Received: "
+            f"{', '.join(f'`{name}`' for name in options)}. Leave that out."
         )
     model, tokenizer, max_length = trained.load(config, task)
     to = {"directory": config.output, "max_length": max_length, "overwrite": config.overwrite}
+    precision = "int8" if config.int8 else "float32"
     if config.format == "saved_model":
         keras_bert.export_saved_model(model, tokenizer, **to, **options)
+    elif config.format == "onnx":
+        keras_bert.export_onnx(model, tokenizer, precision=precision, **to, **options)
     else:
-        export = {"onnx": keras_bert.export_onnx, "litert": keras_bert.export_litert}[config.format]
-        export(model, tokenizer, precision="int8" if config.int8 else "float32", **to, **options)
+        keras_bert.export_litert(model, tokenizer, precision=precision, **to)
     size = sum(path.stat().st_size for path in config.output.expanduser().rglob("*") if path.is_file())
     about = {"task": task, "format": config.format, "max_length": max_length}
     return {**about, "megabytes": round(size / 1e6, 1), "output": str(config.output)}

@@ -32,7 +32,7 @@ CHARACTERS_A_CHUNK = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(trained.Trained):
+class Config(trained.Answering):
     """Answers each text of a file by a trained model.
 
     Args:

@@ -23,8 +23,9 @@ def show(run, config, report, name):
 
     Args:
         run: The recipe's `Run`.
-        config: A `Classifying`.
-        report: What `class_report` or `entity_report` of `keras_bert.metrics` gives.
+        config: Its options, with a `report`.
+        report: What `class_report` or `entity_report` of `keras_bert.metrics` gives; or a dict with `classes` alone, as
+            of several labels a text.
         name: What was predicted, for the title.
     """
     if run.is_chief:
@@ -34,10 +35,10 @@ def show(run, config, report, name):
 
 
 def write(report, directory):
-    """Writes a report: report.json, classes.csv, and a picture, confusion.png, whose numbers confusion.csv has.
+    """Writes report.json, classes.csv and a picture, confusion.png.
 
-    Of several labels a text the picture shows how often each was given rightly, missed and given wrongly, which are
-    columns of classes.csv.
+    With one label a text, or tags, confusion.csv has the picture's numbers. With several labels it shows how often each
+    was given rightly, missed and given wrongly, which are columns of classes.csv. A report without classes has none.
 
     Args:
         report: As in `show`.
@@ -78,10 +79,13 @@ def _draw_counts(classes, path):
     axes = (figure := new_figure(7, max(2.5, min(0.4 * len(classes) + 1.5, 30)))).subplots()
     right = [scores["support"] - scores["false_negatives"] for scores in classes.values()]
     missed, wrong = ([scores[name] for scores in classes.values()] for name in ("false_negatives", "false_positives"))
-    axes.barh([*classes], right, color="tab:blue", label="given rightly")
-    axes.barh([*classes], missed, left=right, color="tab:gray", label="missed")
-    axes.barh([*classes], [-count for count in wrong], color="tab:red", label="given wrongly")
+    places = range(len(classes))
+    axes.barh(places, right, color="tab:blue", label="given rightly")
+    axes.barh(places, missed, left=right, color="tab:gray", label="missed")
+    axes.barh(places, [-count for count in wrong], color="tab:red", label="given wrongly")
+    axes.set_yticks(places, [*classes])
     axes.axvline(0, color="black", linewidth=0.8)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.xaxis.set_major_formatter(lambda count, _: f"{abs(count):g}")
     axes.invert_yaxis()  # the first label on top
     axes.set_xlabel("texts")

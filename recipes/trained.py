@@ -1,4 +1,4 @@
-"""What `predict`, `evaluate` and `export` share: a trained model's options, and loading it for the task that it has."""
+"""What `predict`, `evaluate`, `export` and `demo` share: a trained model's options, and loading it for its task."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ _OPTIONS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+class Trained:
     """The options of a trained model, and of how it answers; each program adds its own.
 
     Args:
@@ -67,7 +67,7 @@ class Checkpoint:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trained(Checkpoint):
+class Answering(Trained):
     """The options of a trained model that answers a file.
 
     Args:
@@ -95,7 +95,7 @@ class Trained(Checkpoint):
 
 
 def options_of(config, task, of_words=False):
-    """A `Checkpoint`, its task, whether texts come as words -> those of the predictor's options that are given: a dict.
+    """A `Trained`, its task, whether texts come as words -> those of the predictor's options that are given: a dict.
 
     A `ValueError` names those that the predictor of this task doesn't have.
     """
@@ -113,7 +113,7 @@ def options_of(config, task, of_words=False):
 
 
 def task_of(config):
-    """A `Checkpoint` -> its task, given or found out; a `ValueError` if the directory is a SavedModel."""
+    """A `Trained` -> its task, given or found out; a `ValueError` if the directory is a SavedModel."""
     directory = Path(config.model).expanduser()
     if (directory / "saved_model.pb").is_file():
         raise ValueError(
@@ -131,7 +131,7 @@ def task_of(config):
 
 
 def load(config, task):
-    """A `Checkpoint`, its task -> the model, its tokenizer and the most tokens of a row; sets the precision."""
+    """A `Trained`, its task -> the model, its tokenizer and the most tokens of a row; sets the precision."""
     import keras
 
     keras.config.set_dtype_policy(config.precision)
@@ -151,7 +151,7 @@ def load(config, task):
 
 
 def takes_pairs(config):
-    """A `Checkpoint` -> whether its model was trained on pairs of texts, as far as its config.json says."""
+    """A `Trained` -> whether its model was trained on pairs of texts, as far as its config.json says."""
     directory = Path(config.model).expanduser()
     if (directory / "model.onnx").is_file():
         contents = json.loads((directory / "config.json").read_text(encoding="utf-8"))
@@ -160,7 +160,7 @@ def takes_pairs(config):
 
 
 def adapted(config, task):
-    """A `Checkpoint` with adapters, its task -> the adapted model and its tokenizer."""
+    """A `Trained` with adapters, its task -> the adapted model and its tokenizer."""
     _, num_classes = keras_bert.checkpoints.peft.task_of_adapters(config.adapters)
     has_classes = num_classes is not None and task in ("text_classifier", "token_classifier")
     with warnings.catch_warnings():
@@ -172,7 +172,7 @@ def adapted(config, task):
 
 
 def columns_of(config, task, names, of_pairs=False):
-    """A `Trained`, its task, the columns that there are, whether the model is known to take pairs -> those of the
+    """An `Answering`, its task, the columns that there are, whether the model is known to take pairs -> those of the
     texts: a tuple of one name or two."""
     if config.text_columns is not None or task == "span_predictor":
         return config.text_columns or ("question", "context")

@@ -15,9 +15,9 @@ from keras_bert.utils.checks import check_positive_integer, some_of
 def hold_out(examples, share, seed, classes=True):
     """Divides examples into some to train on and some to choose the best epoch by.
 
-    Of texts with labels each class gives its share, where a text may have several as nearly as can be (Sechidis et al.,
-    2011, "On the stratification of multi-label data"); questions of one article stay together, and so do groups of
-    texts with the same positive; sentences, and texts with scores, are drawn one by one.
+    Each class gives its share; where a text may have several labels, each label does as nearly as can be, and one that
+    a single text has is in one part alone. Questions of one article stay together, and so do groups of texts with the
+    same positive. Sentences, and texts with scores, are drawn one by one.
 
     Args:
         examples: A `LabelledTexts`, `TaggedSentences`, `Questions` or `TextGroups`.
@@ -29,8 +29,10 @@ def hold_out(examples, share, seed, classes=True):
         A pair of what came: to train on, and held out, both in the order of the examples.
 
     Raises:
-        ValueError: If `share` isn't between 0 and 1, a class has but one example, or there are too few of something for
-            two parts.
+        ValueError: If `share` isn't between 0 and 1, a class of texts with one label each has but one example, or there
+            are too few of something for two parts.
+
+    Reference: Sechidis et al., 2011, "On the stratification of multi-label data", for several labels.
 
     Example:
     >>> rows = [("good", "yes"), ("fine", "yes"), ("dull", "no"), ("poor", "no")]
@@ -75,8 +77,8 @@ def fold(examples, number, count, seed, classes=True):
         A pair of what came: to train on, and the fold, both in the order of the examples.
 
     Raises:
-        ValueError: If there is no such fold, a class has but one example, or there are fewer examples (or articles, or
-            positives) than folds.
+        ValueError: If there is no such fold, a class of texts with one label each has but one example, or there are
+            fewer examples (or articles, or positives) than folds.
 
     Example:
     >>> rows = [("good", "yes"), ("fine", "yes"), ("dull", "no"), ("poor", "no")]
@@ -97,7 +99,7 @@ def fold(examples, number, count, seed, classes=True):
     if most < count:
         raise ValueError(f"{count} folds need as many {what}. Received: {most}, of {examples.name}. Choose fewer.")
     if _has_several(examples, classes):
-        sizes = [len(part) for part in np.array_split(np.empty(most), count)]
+        sizes = [most // count + (i < most % count) for i in range(count)]
         folds = _by_labels(examples, sizes, seed)
         return _parts(examples, sorted({*range(most)} - {*folds[number]}), folds[number])
     kind = StratifiedKFold if strata is not None else KFold if units is None else GroupKFold
@@ -154,23 +156,33 @@ def _by_labels(examples, sizes, seed):
 
     The rarest label is shared out first: each of its texts goes to the part that wants it most.
     """
-    left = {place: row[-1] for place, row in enumerate(examples)}
-    wanted = [  # of each part: label -> number of texts
-        {label: count * size / len(left) for label, count in examples.counts.items()} for size in sizes
+    labels_of = [row[-1] for row in examples]
+    order = random.Random(int(seed) % 2**32).sample(range(len(labels_of)), len(labels_of))
+    with_label = {label: [] for label in examples.counts}  # label -> places of its texts, in the drawn order
+    for place in order:
+        for label in labels_of[place]:
+            with_label[label].append(place)
+    wanted = [  # of each part: label -> how many of its texts
+        {label: count * size / len(order) for label, count in examples.counts.items()} for size in sizes
     ]
-    parts = [[] for _ in sizes]
-    order = random.Random(seed).sample(range(len(left)), len(left))
-    while left:
-        counts = collections.Counter(label for labels in left.values() for label in labels)
-        rarest = min(counts, key=lambda label: (counts[label], label), default=None)  # in the end texts without any
-        for place in order:
-            if place not in left or (rarest is not None and rarest not in left[place]):
-                continue
-            open_parts = [part for part, size in enumerate(sizes) if len(parts[part]) < size]
-            best = max(open_parts, key=lambda part: (wanted[part].get(rarest, 0), sizes[part] - len(parts[part])))
+    parts, left = [[] for _ in sizes], collections.Counter(examples.counts)
+    is_open = [True] * len(order)  # whether a text is in no part yet
+
+    def share_out(places, label=None):
+        """places of texts, the label that is shared out or None -> None; each that is open goes to a part."""
+        for place in filter(is_open.__getitem__, places):
+            free = [part for part, size in enumerate(sizes) if len(parts[part]) < size]
+            best = max(free, key=lambda part: (wanted[part].get(label, 0), sizes[part] - len(parts[part])))
             parts[best].append(place)
-            for label in left.pop(place):
-                wanted[best][label] -= 1
+            is_open[place] = False
+            for other in labels_of[place]:
+                wanted[best][other] -= 1
+                left[other] -= 1
+
+    while left := +left:  # labels of which a text is open
+        rarest = min(left, key=lambda label: (left[label], label))
+        share_out(with_label[rarest], rarest)
+    share_out(order)  # texts without a label
     return [sorted(part) for part in parts]
 
 

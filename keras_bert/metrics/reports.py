@@ -2,6 +2,7 @@
 
 from keras_bert.metrics.tagging import strict_bio
 from keras_bert.utils.checks import check_same_lengths
+from keras_bert.utils.columns import free_name
 
 _MOST_CLASSES = 12  # of a confusion matrix on a terminal
 
@@ -50,7 +51,7 @@ def entity_report(gold, predicted):
     Returns:
         A dict that JSON can hold: `classes`, {type: {precision, recall, f1, support}} of entities; `labels`, the C
         types and O; and `confusion`, C + 1 lists of C + 1 numbers: how many words of the row's type were taken for
-        the column's, wherever their entities begin and end.
+        the column's. An I- that continues nothing counts as O. Where nothing marks an entity there are `classes` alone.
 
     Raises:
         ValueError: As in `entity_scores`.
@@ -69,13 +70,14 @@ def entity_report(gold, predicted):
     from sklearn.metrics import confusion_matrix
 
     gold, predicted = strict_bio(gold, predicted)
-    of_words = [[tag[2:] or "O" for tags in sequences for tag in tags] for sequences in (gold, predicted)]
-    types = sorted({*of_words[0], *of_words[1]} - {"O"})
+    types = sorted({tag[2:] for tags in (*gold, *predicted) for tag in tags if tag != "O"})
     if not types:
         return {"classes": {}}
     columns = precision_recall_fscore_support(gold, predicted, average=None, scheme=IOB2, zero_division=0)
-    labels = [*types, "O"]
-    confusion = confusion_matrix(*of_words, labels=labels).tolist()
+    outside = free_name("O", types)
+    labels = [*types, outside]
+    gold, predicted = ([tag[2:] or outside for tags in sequences for tag in tags] for sequences in (gold, predicted))
+    confusion = confusion_matrix(gold, predicted, labels=labels).tolist()
     return {"classes": _by_name(types, columns), "confusion": confusion, "labels": labels}
 
 
@@ -92,7 +94,8 @@ def table(report):
     """Lays a report out for a terminal.
 
     Args:
-        report: What `class_report` or `entity_report` gives; or `classes` alone, each one's scores and counts.
+        report: What `class_report` or `entity_report` gives; or a dict with `classes` alone, as of several labels a
+            text.
 
     Returns:
         A string of several lines. Of more than twelve classes it names the ten commonest confusions.

@@ -141,6 +141,8 @@ class _Lines(_Writer):
             main = next(answer[name] for name in self._MAIN if name in answer)
             if "masks" in answer:
                 main = [words[0]["token"] for words in main]
+            if "tags" in answer:  # of words that came parted, strings; of texts, dicts
+                main = [tag if isinstance(tag, str) else tag["tag"] for tag in main]
             if isinstance(main, list):
                 main = ("|" if "labels" in answer else " ").join(main)
             self._file.write(" ".join(str(main).splitlines()) + "\n")

@@ -2,11 +2,11 @@
 
     python tests/benchmarks/long_texts.py --train train-v1.1.json --test dev-v1.1.json --checkpoint DIR
 
-The texts are made of SQuAD's paragraphs, always the same ones: eight of articles on history, law, religion and the
-like, but for one, on a place, on arts and entertainment, or on nature and science. It is the class, and stands at a
-random place in the second half: beyond what fits in a row, so that the beginning tells nothing, and a classifier that
-reads it alone is right in a third of the texts. (The article's title would be too easy: each paragraph tells it.) The
-articles of the test file are others than those to train on. Each way trains alike, in a process of its own.
+The texts are made of SQuAD's paragraphs, always the same ones: by default eight of articles on history, law, religion
+and the like, but for one, on a place, on arts and entertainment, or on nature and science. It is the class, and stands
+at a random place in the second half: where half the text fills a row, the beginning tells nothing, and a classifier
+that reads it alone is right in a third of the texts. (The article's title would be too easy: each paragraph tells it.)
+The articles of the test file are others than those to train on. Each way trains alike, in a process of its own.
 """
 
 import dataclasses

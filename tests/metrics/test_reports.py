@@ -42,6 +42,15 @@ def test_entities_as_seqeval_has_them():
     assert entity_report([["O"]], [["O"]]) == {"classes": {}}
 
 
+def test_a_type_may_be_called_as_the_outside_is():
+    gold, predicted = [["B-PER", "B-O", "O", "B-MISC"]], [["B-PER", "O", "O", "B-O"]]
+    report = entity_report(gold, predicted)
+    expected = of_entities(gold, predicted, mode="strict", scheme=IOB2, output_dict=True)
+    assert [*report["classes"]] == ["MISC", "O", "PER"] and report["labels"] == ["MISC", "O", "PER", "O_2"]
+    assert_same(report, expected)
+    assert report["confusion"] == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
 def test_a_table_of_many_classes_names_the_commonest_confusions():
     labels = [f"class {i}" for i in range(13)]
     text = table(class_report([*labels, *labels[:2]], [*labels[1:], labels[0], labels[1], labels[2]], labels))

@@ -169,6 +169,16 @@ def test_a_teacher_may_give_several_labels(distil, tokenizer, tmp_path):
     model, _ = keras_bert.load_pretrained(tmp_path / "model", task="text_classifier")
     assert model.multi_label and model.config.num_layers == 1 and model.thresholds != (0.5, 0.5)
     assert json.loads((tmp_path / "report" / "report.json").read_text())["classes"]["good"]["false_negatives"] == 0
+    # The student is now a teacher, of a student from elsewhere that sees no labels but those of the epoch's choice.
+    lines = [f"{text},{int('book' in labels)},{int('good' in labels)}" for text, labels in rows * 12]
+    (tmp_path / "train.csv").write_text("\n".join(["text,book,good", *lines]) + "\n")
+    keras_bert.save_pretrained(keras_bert.backbone(size), tokenizer, tmp_path / "elsewhere")
+    options |= {"label_share": 0.0, "label_columns": ("book", "good"), "num_layers": None, "valid": 0.25}
+    options |= {"teacher": str(tmp_path / "model"), "pretrained": str(tmp_path / "elsewhere")}
+    files = {"train": tmp_path / "train.csv", "test": None, "output": tmp_path / "second", "report": None}
+    with pytest.warns(UserWarning, match="start random"):
+        metrics = distil.main(dataclasses.replace(config, **options, **files))
+    assert metrics["teacher_valid_micro_f1"] == 1.0 and metrics["valid_micro_f1"] > 0.85  # all labels for all: 0.67
 
 
 @pytest.mark.filterwarnings("ignore:.*these weights start random:UserWarning")
@@ -187,7 +197,8 @@ def test_bad_input_is_refused_before_training(distil, config, teachers, tmp_path
     refused(r"is a token_classifier\. Received: `text_columns`", teacher=teachers["token_classifier"])
     refused(r"is a text_classifier\. Received: `tag_column`, `stride`, which tagged words have", tag_column=1, stride=2)
     refused("names no head|must be a trained", teacher=teachers["backbone"])
-    refused("`label_columns` are of several labels", label_columns=("yes", "no"))
+    refused("are of several labels a text", label_columns=("yes", "no"))
+    refused("are of several labels a text", label_separator=";")
     refused("`report` is of classes and tags", teacher=teachers["text_regressor"], report=tmp_path / "report")
     refused("no column 'c'", text_columns=("a", "c"))
     refused(r"others: '0.5' \(6 examples\)", label_column="score")

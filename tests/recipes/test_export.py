@@ -18,7 +18,7 @@ def export(load_recipe):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, tokenizer):
-    """Directory with a checkpoint of each kind."""
+    """Directory with checkpoints for five tasks."""
     folder = tmp_path_factory.mktemp("models")
     size = keras_bert.BertConfig(tokenizer.vocabulary_size, 2, 4, 12, 37, 32, initializer_range=0.2)
     backbone = keras_bert.backbone(size)
@@ -28,6 +28,8 @@ def models(tmp_path_factory, tokenizer):
         "classifier": keras_bert.text_classifier(backbone, 2, labels=["dull", "good"]),
         "pairs": pairs,
         "tagger": keras_bert.token_classifier(backbone, 2, labels=["A", "B"]),
+        "answerer": keras_bert.span_predictor(backbone),
+        "embedder": keras_bert.text_embedder(backbone),
         "masked": keras_bert.masked_language_model(backbone),
     }
     for name, model in models.items():
@@ -79,10 +81,25 @@ def test_pairs_and_tags_answer_with_their_options(export, config, models, tmp_pa
     assert words["word"].numpy().tolist() == [[b"very", b"dull,", b"the"]]
 
 
+def test_answers_and_vectors_have_their_options(export, config, models, tmp_path):
+    answering = {"model": str(models / "answerer"), "output": tmp_path / "answers", "num_answers": 2}
+    export.main(dataclasses.replace(config, **answering))
+    serve = tf.saved_model.load(tmp_path / "answers").signatures["serving_default"]
+    assert serve(question=tf.constant(["a book"]), context=tf.constant(TEXTS[:1]))["answers"].shape == (1, 2)
+    written = export.main(dataclasses.replace(config, model=str(models / "embedder"), max_length=5))
+    vectors = tf.saved_model.load(config.output).signatures["serving_default"](text=tf.constant(TEXTS))["embedding"]
+    loaded = keras_bert.load_pretrained(models / "embedder", "text_embedder")
+    np.testing.assert_allclose(vectors, keras_bert.embed(TEXTS, *loaded, max_length=5), atol=1e-5)
+    half = {"model": str(models / "embedder"), "output": tmp_path / "half", "precision": "mixed_bfloat16"}
+    assert export.main(dataclasses.replace(config, **half))["megabytes"] <= written["megabytes"]
+
+
 def test_litert_has_the_model_alone(export, config):
-    export.main(dataclasses.replace(config, format="litert"))
+    export.main(dataclasses.replace(config, format="litert", int8=True))
     assert (config.output / "model.tflite").is_file()
-    with pytest.raises(ValueError, match="Received: stride"):
+    with pytest.raises(ValueError, match="must be a checkpoint"):
+        export.main(dataclasses.replace(config, model=str(config.output)))
+    with pytest.raises(ValueError, match="Received: `stride`"):
         export.main(dataclasses.replace(config, format="litert", stride=2))
 
 
@@ -92,8 +109,8 @@ def test_what_does_not_fit_is_refused(export, config, models):
             export.main(dataclasses.replace(config, **options))
         assert not config.output.exists()
 
-    refused("`int8` is of ONNX and LiteRT", int8=True)
-    refused("`precision` is of a SavedModel", precision="mixed_bfloat16", format="onnx")
+    refused("`int8` goes with the formats onnx and litert", int8=True)
+    refused("`precision` changes a SavedModel alone", precision="mixed_bfloat16", format="onnx")
     refused("a text_classifier takes --cut, --stride. Received: --prompt", prompt="query")
-    refused("must be at most|positions", max_length=1000)
+    refused("`max_length` must be .*32", max_length=1000)
     refused("masked_language_model", model=str(models / "masked"))

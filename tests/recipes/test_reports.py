@@ -37,12 +37,14 @@ def test_files_hold_the_report_and_a_picture_has_labels_in_any_script(tmp_path):
 def test_what_cannot_be_computed_is_null(tmp_path):
     """The average precision of a label that no text has."""
     pytest.importorskip("matplotlib")
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", "No font", UserWarning)  # on a machine that has none for Korean
     scores = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "average_precision": math.nan, "support": 0}
     scores |= {"false_negatives": 0, "false_positives": 2}
-    reports.write({"classes": {"rare": scores}}, tmp_path / "report")
+    reports.write({"classes": {"드문 $a$b$": scores}}, tmp_path / "report")
     written = json.loads((tmp_path / "report" / "report.json").read_text(), parse_constant=pytest.fail)
-    assert written == {"classes": {"rare": scores | {"average_precision": None}}}
-    row = ["rare", "0.0", "0.0", "0.0", "", "0", "0", "2"]
+    assert written == {"classes": {"드문 $a$b$": scores | {"average_precision": None}}}
+    row = ["드문 $a$b$", "0.0", "0.0", "0.0", "", "0", "0", "2"]
     assert rows_of(tmp_path / "report" / "classes.csv") == [["class", *scores], row]
     files = ["classes.csv", "confusion.png", "report.json"]
     assert [path.name for path in sorted((tmp_path / "report").iterdir())] == files

@@ -19,7 +19,8 @@ ANSWER = {"label": "b", "probabilities": {"g": 0.25}}
         ({"score": 0.5}, "0.5"),
         ({"answer": "in\nSeoul", "score": 3.0}, "in Seoul"),
         ({"answer": "", "score": 3.0, "answers": []}, ""),
-        ({"words": ["Ann"], "tags": ["B-PER", "O"]}, "B-PER O"),
+        ({"tags": ["B-PER", "O"]}, "B-PER O"),
+        ({"tags": [{"word": "Ann", "tag": "B-PER"}, {"word": "ran", "tag": "O"}], "entities": []}, "B-PER O"),
         ({"masks": [[{"token": "cat", "probability": 0.5}], [{"token": "mat", "probability": 1.0}]]}, "cat mat"),
     ],
 )
