@@ -29,7 +29,8 @@ def in_windows(model, length=None, stride=None, pooling="mean", most=None):
         model: A text_classifier or text_regressor.
         length: Tokens T of a window, [CLS] and [SEP] included. None: as many as the model has positions.
         stride: The tokens that two windows share. None: a quarter of `length`.
-        pooling: What the windows' vectors become: their `"mean"`, or that of the `"first_and_last"`.
+        pooling: What the windows' vectors become: their `"mean"`, or that of the `"first_and_last"`, between which none
+            is read then.
         most: The most windows of a text; what is beyond isn't read, by `predictor` and the SavedModel neither. None:
             all.
 

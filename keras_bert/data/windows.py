@@ -50,7 +50,8 @@ def window_rows(token_ids, tokenizer, windows):
     Args:
         token_ids: Ragged int32 [B, (T)].
         tokenizer: The `WordPieceTokenizer` that they come from.
-        windows: The `Windows` of a model. Of a text with more than `most` of them the rest isn't read.
+        windows: The `Windows` of a model. Of a text with more than `most` of them the rest isn't read; where the first
+            and the last are pooled, none between them is.
 
     Returns:
         A dict of ragged int32 [B, (L)], as from `pack`, and `padding_mask`: k for the tokens of the k-th window.
@@ -61,13 +62,21 @@ def window_rows(token_ids, tokenizer, windows):
     >>> rows = window_rows(tokenizer(["a b c d", "e"]), tokenizer, windows)
     >>> rows["token_ids"].to_list(), rows["padding_mask"].to_list()
     ([[2, 5, 6, 3, 2, 6, 7, 3, 2, 7, 8, 3], [2, 9, 3]], [[1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3], [1, 1, 1]])
+    >>> windows = keras_bert.config.Windows(length=4, stride=1, pooling="first_and_last")
+    >>> window_rows(tokenizer(["a b c d", "e"]), tokenizer, windows)["token_ids"].to_list()
+    [[2, 5, 6, 3, 2, 7, 8, 3], [2, 9, 3]]
     """
     if windows.most is not None:
         room = windows.length - 2
         token_ids = token_ids[:, : room + (windows.most - 1) * (room - windows.stride)]
     rows, _, texts = windowed(token_ids, tokenizer, windows.length, windows.stride)
-    lengths = rows["token_ids"].row_lengths()  # [S]
     counts = tf.math.segment_sum(tf.ones_like(texts), texts)  # [B]
+    if windows.pooling == "first_and_last":
+        numbers = tf.ragged.range(1, counts + 1).values  # [S]
+        counted = tf.logical_or(tf.equal(numbers, 1), tf.equal(numbers, tf.repeat(counts, counts)))
+        rows = {name: tf.ragged.boolean_mask(ragged, counted) for name, ragged in rows.items()}
+        texts, counts = tf.boolean_mask(texts, counted), tf.minimum(counts, 2)
+    lengths = rows["token_ids"].row_lengths()  # [S]
     numbers = tf.cast(tf.ragged.range(1, counts + 1).values, tf.int32)  # [S]
     rows["padding_mask"] = rows["token_ids"].with_values(tf.repeat(numbers, lengths))
     row_lengths = tf.math.segment_sum(lengths, texts)  # [B]
