@@ -72,7 +72,7 @@ def test_help_comes_without_tensorflow(tmp_path, task):
     assert (done.returncode, done.stderr) == (0, "")
     assert f"usage: keras-bert {task} [-h] [OPTIONS]" in done.stdout
     assert "None" not in done.stdout and "(default: )" not in done.stdout
-    assert ("--seed INT" in done.stdout) == (task not in ("predict", "evaluate", "demo"))
+    assert ("--seed INT" in done.stdout) == (task not in ("predict", "evaluate", "export", "demo"))
 
 
 @pytest.mark.parametrize("line", [[RECIPE, "--help"], [*COMMAND, "--help"], [*COMMAND, "classify", "--help"]])
