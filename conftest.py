@@ -14,7 +14,7 @@ import keras_bert
 
 # A graph is a hundred thousand objects, so that Python would look for garbage again and again while it is made.
 gc.freeze()
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(10_000, 10, 10)
 LONG = ("tests/recipes/", "tests/distribution/")  # whole trainings
 
 
