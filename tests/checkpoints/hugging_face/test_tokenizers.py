@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from keras_bert import BertConfig, models
-from keras_bert.checkpoints import _LAYOUT_FILES, load_pretrained, save_pretrained
+from keras_bert.checkpoints import LAYOUT_FILES, load_pretrained, save_pretrained
 from tiny_bert import (
     REPORTS,
     TINY,
@@ -25,7 +25,7 @@ def test_tokenizer_as_transformers_saves_it(tmp_path):
     save_pretrained(model, tokenizer, tmp_path / "again")
     names = {path.name for path in (tmp_path / "again").iterdir()}
     assert names == {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"}
-    assert names <= {*_LAYOUT_FILES["hugging_face"]}
+    assert names <= {*LAYOUT_FILES["hugging_face"]}
     assert json.loads((tmp_path / "again" / "tokenizer_config.json").read_text())["model_max_length"] == 11
     _, again = load_pretrained(tmp_path / "again")
     assert again.vocabulary == tokenizer.vocabulary and again.lowercase and again.strip_accents is None
