@@ -89,7 +89,7 @@ def _draw_counts(classes, path):
     axes.xaxis.set_major_formatter(lambda count, _: f"{abs(count):g}")
     axes.invert_yaxis()  # the first label on top
     axes.set_xlabel("texts")
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)  # above, where no bar is
     lay_out(figure)
     figure.savefig(path)
 

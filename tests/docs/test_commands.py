@@ -1,5 +1,7 @@
 """Commands that stand in a line of their own, or in a cell of a table, have only options that there are."""
 
+import collections
+import dataclasses
 import importlib
 import re
 import shlex
@@ -25,14 +27,24 @@ def commands_of(text):
             yield found["recipe"], shlex.split(found["arguments"])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_have_these_options(page):
-    for recipe, arguments in commands_of(page.read_text(encoding="utf8")):
-        command_line.parse(importlib.import_module(f"keras_bert.recipes.{recipe}").Config, arguments)
+COMMANDS = [
+    (str(page.relative_to(ROOT)), *command)
+    for page in PAGES
+    for command in commands_of(page.read_text(encoding="utf8"))
+]
+
+
+@pytest.mark.parametrize(("page", "recipe", "arguments"), COMMANDS)
+def test_a_command_has_these_options_and_samples(page, recipe, arguments):
+    config_class = importlib.import_module(f"keras_bert.recipes.{recipe}").Config
+    config = command_line.parse(config_class, arguments)  # of an unknown option the process would end
+    given = {argument[2:].split("=")[0] for argument in arguments if argument.startswith("--")}
+    fields = {field.name.replace("_", "-") for field in dataclasses.fields(config)}
+    assert type(config) is config_class and {name.removeprefix("no-") for name in given} <= fields
+    assert all((ROOT / argument).is_file() for argument in arguments if argument.startswith("recipes/samples/"))
 
 
 def test_commands_are_found():
-    pages = {str(page.relative_to(ROOT)): page.read_text(encoding="utf8") for page in PAGES}
-    counts = {name: len([*commands_of(text)]) for name, text in pages.items()}
+    counts = collections.Counter(page for page, *_ in COMMANDS)
     assert counts["docs/guide/predicting-files.md"] >= 9 and counts["docs/guide/whole-runs.md"] >= 3
-    assert counts["docs/guide/recipes.md"] >= 13 and counts["recipes/classify.py"] >= 3 and sum(counts.values()) > 90
+    assert counts["docs/guide/recipes.md"] >= 13 and counts["recipes/classify.py"] >= 3 and len(COMMANDS) > 90

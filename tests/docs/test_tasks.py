@@ -1,10 +1,7 @@
 """The guide's pages of single tasks run from their first line to their last, on the samples and tiny models."""
 
 import dataclasses
-import importlib
 import json
-import re
-import shlex
 
 import keras
 import numpy as np
@@ -13,7 +10,6 @@ import tensorflow as tf
 
 import keras_bert
 import pages
-from keras_bert.recipes import command_line
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*these weights start random:UserWarning")
 SAMPLES = "recipes/samples"
@@ -133,13 +129,3 @@ def test_install(small_config, tokenizer, folder, capsys):
     keras_bert.export_onnx(classifier, tokenizer, folder / "served-onnx")
     names = pages.run("docs/guide/install.md")
     assert capsys.readouterr().out.count("'label'") == 2 and len(names["answer"]("Good.")["probabilities"]) == 2
-
-
-def test_recipes_have_these_options():
-    [block] = pages.blocks(pages.read("docs/guide/recipes.md"), "bash")
-    table = re.findall(r"\| `(keras-bert .*?)` \|", pages.read("docs/guide/recipes.md"))
-    assert len(table) >= 10
-    for line in [*block.split("\n"), *table]:
-        program, task, *arguments = shlex.split(line)
-        assert program == "keras-bert"
-        command_line.parse(importlib.import_module(f"keras_bert.recipes.{task}").Config, arguments)
