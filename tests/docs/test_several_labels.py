@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 import keras_bert
-from keras_bert.recipes import classify, command_line, evaluate, predict
+from keras_bert.recipes import classify, command_line
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide" / "several-labels.md").read_text(encoding="utf8")
-RECIPES = {"classify": classify.Config, "evaluate": evaluate.Config, "predict": predict.Config}
 
 
 @pytest.fixture
@@ -46,10 +45,11 @@ def test_the_code_runs_and_learns(folder, capsys):
     assert saved.thresholds == names["model"].thresholds
 
 
-def test_the_commands_have_these_options():
+def test_the_commands_that_train_are_for_several_labels():
     [block] = re.findall(r"```bash\n(.*?)\n```", GUIDE, re.S)
-    for line in block.split("\n"):
-        program, task, *arguments = shlex.split(line)
-        config = command_line.parse(RECIPES[task], arguments)
-        assert program == "keras-bert" and (task != "classify" or config.multi_label)
-        assert all((ROOT / argument).is_file() for argument in arguments if "/" in argument)
+    configs = [
+        command_line.parse(classify.Config, shlex.split(line)[2:])
+        for line in block.split("\n")
+        if line.startswith("keras-bert classify ")
+    ]
+    assert [config.multi_label for config in configs] == [True, True]
